@@ -1,0 +1,1 @@
+"""Units, enumerations and typed records shared by all layers; free of aiida."""

@@ -1,0 +1,1 @@
+"""Calculations and parsers of executables that have no maintained AiiDA plugin."""

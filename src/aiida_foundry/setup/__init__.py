@@ -1,0 +1,1 @@
+"""From a fresh machine to a working profile: computer, codes and pseudopotentials."""

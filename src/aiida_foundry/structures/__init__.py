@@ -1,0 +1,1 @@
+"""Crystal structures: import, prototypes and their transformations."""

@@ -1,0 +1,1 @@
+"""WorkChains by scientific area."""

@@ -1,0 +1,1 @@
+"""Quasiparticle band gaps from GW."""

@@ -1,0 +1,1 @@
+"""What the WorkChains of all areas share."""
