@@ -1,0 +1,83 @@
+"""The computer that runs the engines: the local one, made where it is missing, or any that AiiDA knows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiida_foundry.common.errors import InputError
+from aiida_foundry.setup.reporting import Report, silent
+
+if TYPE_CHECKING:
+    from aiida.orm import Computer
+
+LOCALHOST = 'localhost'
+
+# Seconds between looks at the job list. AiiDA's default for a local computer; `verdi presto` sets 1 s, half of which
+# every job then waits on average. Not 0: a worker would do nothing but run `ps` while an engine computes.
+POLL_INTERVAL = 0.1
+
+# One thread per rank unless the user says otherwise: several jobs share the machine, and the direct scheduler counts
+# no cores.
+PREPEND_TEXT = 'export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"\n'
+
+# Open MPI refuses `mpirun` to root, as which containers run. Other implementations ignore the variables, where they
+# would refuse its option `--allow-run-as-root`.
+PREPEND_TEXT_ROOT = 'export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1\n'
+
+
+def ensure_computer(label: str = LOCALHOST, report: Report = silent) -> Computer:
+    """Find the computer in the loaded profile; make the local one where it is missing.
+
+    A computer that is there is never changed. The local one runs jobs directly, below AiiDA's own folder.
+
+    Args:
+        label: ``localhost``, or the label of a computer that AiiDA knows, remote included.
+        report: is told what was done.
+
+    Raises:
+        InputError: if there is no such computer, or it is not configured for the user of the profile.
+    """
+    from aiida.common.exceptions import NotExistent
+    from aiida.orm import load_computer
+
+    try:
+        computer = load_computer(label)
+    except NotExistent as exception:
+        if label != LOCALHOST:
+            raise InputError(
+                f'computer `{label}`',
+                'AiiDA does not know it in this profile',
+                'Make it with `verdi computer setup` and `verdi computer configure`, or use --computer localhost',
+            ) from exception
+        computer = _create_localhost()
+        report('created', f'computer `{label}` (work folder {computer.get_workdir()})')
+        return computer
+    if not computer.is_configured:
+        remedy = f'Run `verdi computer configure {computer.transport_type} {label}`'
+        raise InputError(f'computer `{label}`', 'it is not configured for the user of this profile', remedy)
+    report('kept', f'computer `{label}` ({computer.hostname}, {computer.scheduler_type})')
+    return computer
+
+
+def _create_localhost() -> Computer:
+    """Store and configure the local computer."""
+    from aiida.manage import get_manager
+    from aiida.manage.configuration import get_config
+    from aiida.orm import Computer
+
+    computer = Computer(
+        label=LOCALHOST,
+        hostname='localhost',
+        description='This machine, made by `aiida-foundry setup`',
+        transport_type='core.local',
+        scheduler_type='core.direct',
+        workdir=str(Path(get_config().dirpath) / 'scratch' / get_manager().get_profile().name),
+    ).store()
+    computer.set_minimum_job_poll_interval(POLL_INTERVAL)
+    computer.set_default_mpiprocs_per_machine(1)
+    computer.set_prepend_text(PREPEND_TEXT + (PREPEND_TEXT_ROOT if os.geteuid() == 0 else ''))
+    # No login shell: it reads the user's profile (0.1 s and more) at every command, and codes have absolute paths.
+    computer.configure(safe_interval=0, use_login_shell=False)
+    return computer
