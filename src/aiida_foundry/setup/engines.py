@@ -41,6 +41,7 @@ class Engine:
         kind: ``code`` (registered in AiiDA), ``tool`` (used by ourselves or by AiiDA) or ``package`` (Python).
         executables: its programs, or the importable packages.
         sources: how to get it, by kind of source.
+        note: what to know before that.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Engine:
     kind: Literal['code', 'tool', 'package']
     executables: tuple[Executable, ...]
     sources: dict[str, str]
+    note: str = ''
 
 
 def _qe(name: str, enables: str, plugin: str | None = None) -> Executable:
@@ -141,7 +143,8 @@ ENGINES: tuple[Engine, ...] = (
         'full self-energy matrices, LCAO',
         'package',
         (Executable('gpaw', 'GW self-energies and Bethe-Salpeter equation in Python'),),
-        {'PyPI': 'gpaw gpaw-data', 'apt': 'libxc-dev libopenblas-dev libfftw3-dev (to build it)'},
+        {'PyPI': 'gpaw gpaw-data', 'conda-forge': 'gpaw'},
+        'from PyPI it is built: first `apt install libxc-dev libopenblas-dev libfftw3-dev`',
     ),
     Engine(
         'SevenNet',

@@ -22,7 +22,7 @@ Shell = Callable[[str], str]
 VERSION_SECONDS = 20
 
 # Reading a version mostly waits for MPI to start: threads hide that, within reason on a small machine.
-LOCAL_THREADS = 4
+LOCAL_THREADS = 8
 
 
 def local_shell(script: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_foundry.common.errors import InputError
@@ -12,6 +15,9 @@ if TYPE_CHECKING:
     from aiida.manage.configuration.profile import Profile
 
 PROFILE = 'foundry'
+
+# The shared memory of SQLite's write-ahead log does not work over a network (sqlite.org/wal.html).
+LOCAL_FILESYSTEMS = {'btrfs', 'ext2', 'ext3', 'ext4', 'f2fs', 'overlay', 'tmpfs', 'xfs', 'zfs', 'apfs', 'hfs'}
 
 defaults: dict[str, Any] = {
     # A step whose inputs are those of one that ran is not run again: a second `make demo` takes seconds. Engine steps
@@ -56,6 +62,7 @@ def ensure_profile(name: str = PROFILE, report: Report = silent) -> Profile:
     _require_known_storage(profile)
     _set_options(config, name, report)
     _set_default(config, name, report)
+    _use_write_ahead_log(profile, report)
     load_profile(name, allow_switch=True)
     return profile
 
@@ -172,3 +179,39 @@ def _set_default(config: Config, name: str, report: Report) -> None:
             f"AiiDA's default profile stays `{config.default_profile_name}`: select ours with "
             f'`verdi -p {name} ...`, or `verdi profile set-default {name}`',
         )
+
+
+def _use_write_ahead_log(profile: Profile, report: Report) -> None:
+    """Let the SQLite database append changes to a log instead of rewriting pages behind a rollback journal.
+
+    A commit then waits for the disk once instead of several times, and readers do not block the writer: AiiDA commits
+    at every step of a process. The mode is kept in the file and holds for every process that opens it; the log is
+    merged into the database when the last one closes it. A file copy of the database must therefore include the log,
+    or be made while the daemon is stopped.
+    """
+    if profile.storage_backend != 'core.sqlite_dos':
+        return
+    database = Path(profile.storage_config['filepath']) / 'database.sqlite'
+    with closing(sqlite3.connect(database)) as connection:
+        if connection.execute('PRAGMA journal_mode').fetchone()[0] == 'wal':
+            return
+        filesystem = _filesystem(database)
+        if filesystem not in LOCAL_FILESYSTEMS:
+            report(
+                'note', f'no write-ahead log: the database is on a file system of type {filesystem}, not surely local'
+            )
+            return
+        try:
+            connection.execute('PRAGMA journal_mode = WAL')
+        except sqlite3.OperationalError as exception:
+            report('note', f'no write-ahead log now ({exception}): stop the daemon and run setup again')
+        else:
+            report('changed', f'database of profile `{profile.name}` uses a write-ahead log')
+
+
+def _filesystem(path: Path) -> str:
+    """Type of the file system that holds the path: that of the longest mount point above it."""
+    import psutil  # type: ignore[import-untyped]
+
+    mounts = {Path(partition.mountpoint): partition.fstype for partition in psutil.disk_partitions(all=True)}
+    return next((mounts[folder] for folder in path.resolve().parents if folder in mounts), 'unknown')
