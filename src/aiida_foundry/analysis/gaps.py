@@ -119,6 +119,22 @@ def extrema_on_mesh(mesh: Gap, path: Gap, tolerance: float = 1e-3) -> bool:
     return bool(max(higher, lower) <= tolerance)
 
 
+def computed_bands(quasiparticle: ArrayLike) -> tuple[NDArray[np.float64], int]:
+    """Return the bands with an energy at every k-point, and the index, from 1, of the first of them.
+
+    Args:
+        quasiparticle: energies, shape ``(nspin, nk, nband)``, counted from the first band, NaN where not computed.
+
+    Raises:
+        ValueError: if these bands are not a contiguous range.
+    """
+    energies = np.asarray(quasiparticle, dtype=float)
+    computed = np.flatnonzero(np.isfinite(energies).all(axis=(0, 1)))
+    if len(computed) == 0 or not np.array_equal(computed, np.arange(computed[0], computed[-1] + 1)):
+        raise ValueError('no contiguous range of bands has a quasiparticle correction at every k-point')
+    return energies[..., computed[0] : computed[-1] + 1], int(computed[0]) + 1
+
+
 def compare_gaps(
     kohn_sham: ArrayLike,
     quasiparticle: ArrayLike,
@@ -143,19 +159,14 @@ def compare_gaps(
     Raises:
         ValueError, MetallicBandsError: see `find_gap`.
     """
-    computed = np.flatnonzero(np.isfinite(np.asarray(quasiparticle, dtype=float)).all(axis=(0, 1)))
-    if len(computed) == 0 or not np.array_equal(computed, np.arange(computed[0], computed[-1] + 1)):
-        raise ValueError('no contiguous range of bands has a quasiparticle correction at every k-point')
-    window = slice(computed[0], computed[-1] + 1)
-    first = int(computed[0]) + 1
-    before, after = (
-        find_gap(np.asarray(energies)[..., window], kpoints, number_of_electrons, first_band=first)
-        for energies in (kohn_sham, quasiparticle)
-    )
+    window, first = computed_bands(quasiparticle)
+    last = first + window.shape[-1] - 1
+    before = find_gap(np.asarray(kohn_sham)[..., first - 1 : last], kpoints, number_of_electrons, first_band=first)
+    after = find_gap(window, kpoints, number_of_electrons, first_band=first)
     return {
         'kohn_sham': before.as_dict(),
         'quasiparticle': after.as_dict(),
-        'bands': [first, int(computed[-1]) + 1],
+        'bands': [first, last],
         'extremum_on_mesh': extrema_on_mesh(before, find_gap(*path, number_of_electrons)),
     }
 

@@ -1,0 +1,147 @@
+"""Numerical parameters of a GW calculation, independent of the engine: what they mean, their checks and defaults."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from aiida.orm import StructureData
+from scipy.constants import physical_constants
+
+from aiida_foundry.common.errors import InputError
+from aiida_foundry.structures.checks import valence_electrons
+from aiida_foundry.workflows.gw.methods import FREQUENCY_TREATMENTS, Method
+
+BOHR_IN_ANGSTROM = physical_constants['Bohr radius'][0] * 1e10
+
+#: Meaning of each parameter; all energies in hartree. `frequency` and `self_consistency` are groups.
+PARAMETERS: dict[str, Any] = {
+    'starting_functional': 'LDA, PBE or PBEsol; that of the pseudopotentials',
+    'wavefunction_cutoff': 'kinetic energy of the plane waves of the states',
+    'exchange_cutoff': 'kinetic energy of the plane waves of the exchange self-energy',
+    'screening_cutoff': 'kinetic energy of the plane waves of the dielectric matrix',
+    'bands': 'number of bands in the sums over states of screening and self-energy',
+    'quasiparticle_bands': 'number of bands below and of bands above the gap that are corrected',
+    'frequency': {
+        'treatment': 'plasmon-pole or contour-deformation',
+        'real_points': 'number of real frequencies',
+        'real_maximum': 'highest real frequency',
+        'imaginary_points': 'number of imaginary frequencies',
+    },
+    'self_consistency': {
+        'max_iterations': 'iterations of screening and self-energy after which the method gives up',
+        'gap_tolerance': 'change of the direct and of the indirect gap in eV that counts as converged',
+    },
+}
+
+_POSITIVE_INTEGERS = ('bands', 'quasiparticle_bands', 'real_points', 'imaginary_points', 'max_iterations')
+FUNCTIONALS = ('LDA', 'PBE', 'PBEsol')
+
+
+def complete_parameters(
+    protocol: Mapping[str, Any], structure: StructureData, family: Any, method: Method
+) -> dict[str, Any]:
+    """Return parameters with everything that the protocol leaves to structure, pseudopotentials and method.
+
+    Args:
+        protocol: the parameters of the protocol with the user's overrides; `null` values are filled in.
+        structure: gives the volume, from which the number of bands follows.
+        family: pseudopotential family; gives the recommended cutoff and the functional.
+        method: gives the frequency treatment.
+    """
+    parameters = dict(protocol)
+    density, stringency = parameters.pop('bands_per_volume'), parameters.pop('cutoff_stringency')
+    parameters['frequency'] = dict(parameters['frequency'])
+    if parameters['wavefunction_cutoff'] is None:
+        parameters['wavefunction_cutoff'] = _recommended_cutoff(structure, family, stringency)
+    if parameters['exchange_cutoff'] is None:
+        parameters['exchange_cutoff'] = parameters['wavefunction_cutoff']
+    if parameters['frequency']['treatment'] is None:
+        parameters['frequency']['treatment'] = method.treatment
+    if parameters['starting_functional'] is None:
+        parameters['starting_functional'] = functional_of(family.label)
+    if parameters['bands'] is None:
+        # at least twice the filled bands: a sum over fewer states is not one over states
+        occupied = valence_electrons(structure, family.get_pseudos(structure=structure)) // 2
+        volume = structure.get_cell_volume() / BOHR_IN_ANGSTROM**3
+        parameters['bands'] = max(math.ceil(density * volume), 2 * occupied + 4)
+    return parameters
+
+
+def _recommended_cutoff(structure: StructureData, family: Any, stringency: str) -> float:
+    """Return the recommended cutoff of the family in hartree."""
+    try:
+        cutoff, _ = family.get_recommended_cutoffs(structure=structure, stringency=stringency, unit='hartree')
+    except (ValueError, AttributeError) as exception:
+        raise InputError(
+            f'pseudopotential family `{family.label}`',
+            f'it recommends no `{stringency}` cutoff',
+            'Set `parameters.wavefunction_cutoff` in hartree, or use a family with recommended cutoffs',
+        ) from exception
+    return round(float(cutoff), 6)
+
+
+def functional_of(label: str) -> str:
+    """Return the functional in the label of a pseudopotential family, e.g. `PseudoDojo/0.4/PBE/SR/standard/upf`.
+
+    Raises:
+        InputError: if the label names none.
+    """
+    for part in label.split('/'):
+        if part in FUNCTIONALS:
+            return part
+    raise InputError(
+        f'pseudopotential family `{label}`',
+        'its label does not tell the functional',
+        f'Set `parameters.starting_functional` to one of {", ".join(FUNCTIONALS)}',
+    )
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Check that the parameters are those of `PARAMETERS`, all there, and possible.
+
+    Raises:
+        InputError: names the parameter.
+    """
+    _check_names(parameters, PARAMETERS, '')
+    flat = {**parameters, **parameters['frequency'], **parameters['self_consistency']}
+    for name, value in flat.items():
+        _check_value(name, value)
+    if flat['screening_cutoff'] > 4 * flat['wavefunction_cutoff']:
+        raise InputError(
+            'parameter `screening_cutoff`',
+            f'{flat["screening_cutoff"]} hartree exceeds four times the wavefunction cutoff, where products of '
+            'wavefunctions end',
+            f'Give at most {4 * flat["wavefunction_cutoff"]} hartree',
+        )
+    if flat['treatment'] not in FREQUENCY_TREATMENTS:
+        known = ', '.join(FREQUENCY_TREATMENTS)
+        raise InputError('parameter `frequency.treatment`', f'`{flat["treatment"]}` is unknown', f'Known are {known}')
+    if flat['starting_functional'] not in FUNCTIONALS:
+        known = ', '.join(FUNCTIONALS)
+        reason = f'`{flat["starting_functional"]}` is unknown'
+        raise InputError('parameter `starting_functional`', reason, f'Known are {known}')
+
+
+def _check_names(parameters: Mapping[str, Any], known: Mapping[str, Any], path: str) -> None:
+    for name in parameters:
+        if name not in known:
+            raise InputError(f'parameter `{path}{name}`', 'it is unknown', f'Known here are {", ".join(known)}')
+    for name, meaning in known.items():
+        if name not in parameters:
+            raise InputError(f'parameter `{path}{name}`', 'it is missing', f'Set it: {meaning}')
+        if isinstance(meaning, Mapping):
+            _check_names(parameters[name], meaning, f'{path}{name}.')
+
+
+def _check_value(name: str, value: Any) -> None:
+    if isinstance(value, (str, Mapping)):
+        return
+    subject = f'parameter `{name}`'
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InputError(subject, f'{value!r} is not a number', 'Give a number')
+    if value <= 0:
+        raise InputError(subject, f'{value!r} is not positive', 'Give a positive number')
+    if name in _POSITIVE_INTEGERS and value != int(value):
+        raise InputError(subject, f'{value!r} is not a whole number', 'Give a whole number')
