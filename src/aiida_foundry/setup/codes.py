@@ -87,29 +87,27 @@ def _ensure_code(
     """The code of an executable: the one with its label if nothing changed or the user made it, else a new one."""
     from aiida.orm import InstalledCode, QueryBuilder
 
-    code = InstalledCode(
-        label=executable.label,
-        computer=computer,
-        filepath_executable=choice.path,
-        default_calc_job_plugin=executable.plugin,
-        prepend_text='\n'.join(line for line in (f'# {executable.name} {version}', choice.prepend_text) if line),
-        with_mpi=choice.with_mpi,
-        description=f'{executable.name} {version or "of unknown version"}: {executable.enables}',
-    )
-    full_label = f'{executable.label}@{computer.label}'
+    attributes = {
+        'filepath_executable': choice.path,
+        'default_calc_job_plugin': executable.plugin,
+        'prepend_text': '\n'.join(line for line in (f'# {executable.name} {version}', choice.prepend_text) if line),
+        'with_mpi': choice.with_mpi,
+    }
     query = QueryBuilder().append(type(computer), filters={'id': computer.pk}, tag='computer')
     query.append(InstalledCode, filters={'label': executable.label}, with_computer='computer')
     old = query.order_by({InstalledCode: {'id': 'desc'}}).first(flat=True)
+    full_label = f'{executable.label}@{computer.label}'
     if old is not None and EXTRA not in old.base.extras.all:
         report('kept', f'code `{full_label}`, not made by setup ({old.filepath_executable})')
         return old
-    if old is not None and old.base.attributes.all == code.base.attributes.all:
+    if old is not None and all(str(getattr(old, key)) == str(value) for key, value in attributes.items()):
         report('kept', f'code `{full_label}` {version}')
         return old
     if old is not None:
         old.label = _retired_label(old)
         report('changed', f'code `{full_label}` was replaced; the old one is now `{old.full_label}`')
-    code.store()
+    description = f'{executable.name} {version or "of unknown version"}: {executable.enables}'
+    code = InstalledCode(computer, label=executable.label, description=description, **attributes).store()
     code.base.extras.set(EXTRA, {'name': executable.name, 'version': version})
     report('created', f'code `{full_label}` {version or "(version not readable)"} ({choice.path})')
     return code

@@ -9,8 +9,8 @@ changes):
     Version by name of ``aiida-foundry``, ``aiida-core`` and ``python``.
 ``engines``
     List of ``name``, ``kind`` (code, tool or package), ``enables``, ``sources`` (what to install, by kind of source),
-    ``note`` (on the installation) and ``executables``: list of ``name``, ``enables``, ``path`` and ``version``; both are
-    null where it is missing, and ``version`` alone where it does not start.
+    ``note`` (on the installation) and ``executables``: list of ``name``, ``enables``, ``path`` and ``version``. The
+    last two are null where it is missing; ``version`` alone is null where it does not start.
 ``profile``
     ``name``, ``exists``, ``problem`` (null, or why it cannot be read), ``default`` (whether it is AiiDA's default),
     ``daemon`` (running or stopped), ``computers`` and ``codes`` (labels), ``families`` (number of elements by label).
@@ -160,6 +160,11 @@ def _missing(engines: list[dict[str, Any]], state: dict[str, Any]) -> list[dict[
 
 def how_to_get(engine: dict[str, Any]) -> str:
     """How to install an engine, in a line."""
-    commands = {'apt': 'apt install {}', 'conda-forge': 'conda install -c conda-forge {}', 'PyPI': 'pip install {}'}
-    lines = ' or '.join(f'`{commands[kind].format(name)}`' for kind, name in engine['sources'].items())
+    ways = {
+        'apt': '`apt install {}`',
+        'conda-forge': '`conda install -c conda-forge {}`',
+        'PyPI': '`pip install {}`',
+        'release': 'the program at {}',
+    }
+    lines = ' or '.join(ways[kind].format(name) for kind, name in engine['sources'].items())
     return f'{lines} ({engine["note"]})' if engine['note'] else lines

@@ -165,7 +165,7 @@ ENGINES: tuple[Engine, ...] = (
         'many small jobs inside one allocation',
         'tool',
         (Executable('hq', 'task queue'),),
-        {'conda-forge': 'hyperqueue'},
+        {'release': 'https://github.com/It4innovations/hyperqueue/releases'},
     ),
     Engine(
         'Graphviz',

@@ -67,7 +67,8 @@ def locate(shell: Shell, names: Iterable[str], prepend_text: str = '') -> dict[s
         prepend_text: bash lines that run first, e.g. ``module load``.
     """
     words = ' '.join(shlex.quote(name) for name in names)
-    lookup = f'for name in {words}; do printf "@%s@%s\\n" "$name" "$(command -v "$name")"; done'
+    found = 'path=$(command -v "$name") && [ -x "$path" ] && printf "@%s@%s\\n" "$name" "$path"'
+    lookup = f'for name in {words}; do {found}; done'
     lines = shell(f'{prepend_text}\n{lookup}').splitlines()
     pairs = (line[1:].split('@', 1) for line in lines if line.startswith('@'))
     return {name: path for name, path in pairs if path.startswith('/')}

