@@ -1,0 +1,214 @@
+"""CalcJob of one ABINIT dataset: ground state, fixed potential, response, screening, self-energy or Bethe-Salpeter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiida import orm
+from aiida.common.datastructures import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJob, CalcJobProcessSpec
+from aiida_pseudo.data.pseudo.psp8 import Psp8Data
+
+from aiida_foundry.common.errors import InputError
+from aiida_foundry.engines.abinit import input_file, validation
+from aiida_foundry.engines.abinit.exit_codes import define_exit_codes
+from aiida_foundry.engines.abinit.parents import INPUT_PREFIX, OUTPUT_PREFIX, PARENT_FILES, file_pairs
+
+PSEUDO_FOLDER = 'pseudo'
+#: Small files that come back, as far as the run writes them. Wavefunctions, densities and screening stay.
+RETRIEVED_SUFFIXES = (
+    'GSR.nc', 'HIST.nc', 'DDB', 'SIGRES.nc', 'MDF.nc', 'EM1_LF', 'EM1_NLF',
+)  # fmt: skip
+#: Where ABINIT writes the message of an error that did not occur on the first MPI process.
+ABORT_FILE = '__ABI_MPIABORTFILE__'
+
+
+def _message_of(check: Callable[..., None], *arguments: Any) -> str | None:
+    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
+    try:
+        check(*arguments)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def validate_inputs(inputs: dict[str, Any], _: Any) -> str | None:
+    """Validate what depends on several inputs; a part that a caller excluded from its namespace is skipped."""
+    if 'structure' in inputs and 'pseudos' in inputs:
+        message = _message_of(validation.check_pseudos, inputs['structure'], dict(inputs['pseudos']))
+        if message:
+            return message
+    if 'kpoints' in inputs and 'parameters' in inputs:
+        message = _message_of(validation.check_kpoints, inputs['kpoints'], inputs['parameters'].get_dict())
+        if message:
+            return message
+    computer = inputs['code'].computer if 'code' in inputs else None
+    if computer is not None and 'parents' in inputs:
+        return _message_of(validation.check_parents, dict(inputs['parents']), computer)
+    return None
+
+
+class AbinitCalculation(CalcJob):
+    """Run ``abinit`` on one dataset.
+
+    Structure, k-points and pseudopotentials become variables of the input file; the user's parameters are flat
+    variables with names that ABINIT knows. Files of earlier runs come through ``parents``: each is linked under the
+    name that ABINIT expects and the matching ``ird*`` variable is set.
+    """
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:
+        """Define inputs, outputs and exit codes."""
+        super().define(spec)
+        options = spec.inputs['metadata']['options']
+        options['parser_name'].default = 'foundry.abinit'
+        options['input_filename'].default = 'aiida.abi'
+        options['output_filename'].default = 'aiida.log'
+        options['withmpi'].default = True
+        options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+        cls._define_inputs(spec)
+        cls._define_outputs(spec)
+        define_exit_codes(spec)
+
+    @classmethod
+    def _define_inputs(cls, spec: CalcJobProcessSpec) -> None:
+        spec.input(
+            'structure',
+            valid_type=orm.StructureData,
+            validator=lambda node, _: _message_of(validation.check_structure, node),
+            help='The crystal; each kind becomes one type of atom.',
+        )
+        spec.input(
+            'kpoints',
+            valid_type=orm.KpointsData,
+            help='A mesh with offset (`ngkpt`, `shiftk`), or a list (`kptopt 0`), e.g. for a band structure.',
+        )
+        spec.input_namespace(
+            'pseudos', valid_type=Psp8Data, dynamic=True, help='Pseudopotentials by the name of the kind.'
+        )
+        spec.input(
+            'parameters',
+            valid_type=orm.Dict,
+            validator=lambda node, _: _message_of(validation.check_parameters, node.get_dict()),
+            help='Variables of ABINIT in its own units (hartree, bohr), without those that other inputs determine.',
+        )
+        spec.input_namespace(
+            'parents',
+            valid_type=orm.RemoteData,
+            dynamic=True,
+            required=False,
+            help=f'Folders of earlier runs by the kind of file to read: {", ".join(PARENT_FILES)}.',
+        )
+        spec.input(
+            'settings',
+            valid_type=orm.Dict,
+            required=False,
+            validator=lambda node, _: _message_of(validation.check_settings, node.get_dict()) if node else None,
+            help='`restart_mode` (symlink, copy), `additional_retrieve_list`, `cmdline` (further arguments).',
+        )
+        spec.inputs.validator = validate_inputs
+
+    @classmethod
+    def _define_outputs(cls, spec: CalcJobProcessSpec) -> None:
+        spec.output('output_parameters', valid_type=orm.Dict, help='Scalars; energies in eV, times in seconds.')
+        spec.output(
+            'output_bands',
+            valid_type=orm.BandsData,
+            required=False,
+            help='Kohn-Sham energies (eV) and occupations (electrons per state, spin included) with weights.',
+        )
+        spec.output(
+            'output_forces_stress',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='`forces` (atoms, 3) in eV/Å; `stress` (3, 3) in eV/Å³, positive where the cell wants to shrink.',
+        )
+        spec.output('output_structure', valid_type=orm.StructureData, required=False, help='The relaxed structure.')
+        spec.output(
+            'output_quasiparticles',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Self-energy results in eV, NaN where not computed: `kpoints` (k, 3) reduced, `weights`, '
+            '`band_range` (k, 2) from 1 and inclusive, `ks_energies`, `starting_energies`, `qp_energies`, '
+            '`qp_energies_imag`, `renormalization`, `exchange`, `correlation`, `vxc`, all (spin, k, band).',
+        )
+        spec.output(
+            'output_dielectric',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Macroscopic dielectric constant of a screening run, with and without local fields.',
+        )
+        spec.output(
+            'output_optical',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Dielectric functions of a Bethe-Salpeter run against `frequencies` in eV.',
+        )
+        spec.default_output_node = 'output_parameters'
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write the input file and say which files go and come."""
+        with folder.open(self.options.input_filename, 'w', encoding='utf-8') as handle:
+            handle.write(input_file.render(self._variables()))
+
+        settings = self.inputs.settings.get_dict() if 'settings' in self.inputs else {}
+        links = self._parent_links()
+        calc_info = CalcInfo()
+        calc_info.codes_info = [self._code_info(settings)]
+        calc_info.local_copy_list = [
+            (pseudo.uuid, pseudo.filename, f'{PSEUDO_FOLDER}/{kind}.psp8')
+            for kind, pseudo in self.inputs.pseudos.items()
+        ]
+        copy = settings.get('restart_mode', 'symlink') == 'copy'
+        calc_info.remote_copy_list = links if copy else []
+        calc_info.remote_symlink_list = [] if copy else links
+        calc_info.retrieve_list = [
+            self.options.output_filename,
+            self._main_output,
+            ABORT_FILE,
+            *(f'{OUTPUT_PREFIX}_{suffix}' for suffix in RETRIEVED_SUFFIXES),
+            *settings.get('additional_retrieve_list', []),
+        ]
+        return calc_info
+
+    @property
+    def _main_output(self) -> str:
+        """Return the name that ABINIT gives its main output: that of the input with another extension."""
+        return self.options.input_filename.rsplit('.', 1)[0] + '.abo'
+
+    def _variables(self) -> dict[str, Any]:
+        """Return all variables of the input file, the user's ones first."""
+        parameters = {name.lower(): value for name, value in self.inputs.parameters.get_dict().items()}
+        kpoints = input_file.kpoints_variables(self.inputs.kpoints)
+        kpoints['kptopt'] = parameters.pop('kptopt', kpoints['kptopt'])
+        files = ', '.join(f'{PSEUDO_FOLDER}/{kind}.psp8' for kind in self.inputs.structure.get_kind_names())
+        return {
+            **parameters,
+            **{PARENT_FILES[kind].variable: 1 for kind in self.inputs.get('parents', {})},
+            **kpoints,
+            **input_file.structure_variables(self.inputs.structure),
+            'pseudos': files,
+            'indata_prefix': INPUT_PREFIX,
+            'outdata_prefix': OUTPUT_PREFIX,
+            'tmpdata_prefix': 'tmp',
+        }
+
+    def _parent_links(self) -> list[tuple[str, str, str]]:
+        """Return (computer, file of the parent, name in this folder) for each file of the parents."""
+        computer = self.inputs.code.computer or self.inputs.metadata.computer
+        number_of_atoms = len(self.inputs.structure.sites)
+        return [
+            (computer.uuid, source, target)
+            for kind, parent in self.inputs.get('parents', {}).items()
+            for source, target in file_pairs(kind, parent, number_of_atoms)
+        ]
+
+    def _code_info(self, settings: dict[str, Any]) -> CodeInfo:
+        """Return the command line; ABINIT gets the walltime, so that it stops in time and writes its files."""
+        code_info = CodeInfo()
+        code_info.code_uuid = self.inputs.code.uuid
+        code_info.stdout_name = self.options.output_filename
+        code_info.cmdline_params = [self.options.input_filename, *settings.get('cmdline', [])]
+        return code_info

@@ -1,0 +1,234 @@
+"""Parser of an ABINIT calculation: records become nodes, messages become exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+from aiida.engine import CalcJob, ExitCode
+from aiida.parsers.parser import Parser
+
+from aiida_foundry.engines.abinit.calculation import ABORT_FILE
+from aiida_foundry.engines.abinit.exit_codes import classify_message, find_crash
+from aiida_foundry.engines.abinit.parents import OUTPUT_PREFIX
+from aiida_foundry.engines.abinit.parse_raw import gsr, sigres
+from aiida_foundry.engines.abinit.parse_raw.log import Log, parse_events, parse_log
+from aiida_foundry.engines.abinit.parse_raw.main_output import count_scf_iterations, parse_dielectric_constants
+from aiida_foundry.engines.abinit.parse_raw.netcdf import UnreadableNetcdfError
+
+GROUND_STATE, RESPONSE, SCREENING, SIGMA, BETHE_SALPETER = 0, 1, 3, 4, 99
+_FATAL = {'ERROR': 'ERROR_ABINIT', 'BUG': 'ERROR_ABINIT_BUG'}
+_CONVERGENCE = {
+    'ScfConvergenceWarning': 'ERROR_SCF_NOT_CONVERGED',
+    'NscfConvergenceWarning': 'ERROR_NSCF_NOT_CONVERGED',
+    'RelaxConvergenceWarning': 'ERROR_RELAXATION_NOT_CONVERGED',
+}
+
+
+class _Failure(Exception):  # noqa: N818
+    """A section cannot be parsed: the exit code that says why."""
+
+    def __init__(self, label: str, message: str = '') -> None:
+        super().__init__(message)
+        self.label = label
+        self.message = message
+
+
+class AbinitParser(Parser):
+    """Parse the retrieved files of an ``AbinitCalculation``.
+
+    Everything that is there becomes an output, also when the run failed. The exit code is the first that applies of:
+    no log; a message of ABINIT or of the runtime; killed; a section missing, unreadable or with NaN; not converged.
+    """
+
+    def parse(self, **_: Any) -> ExitCode | None:
+        """Attach the outputs and return the exit code, None for success."""
+        self.parameters = {name.lower(): value for name, value in self.node.inputs.parameters.get_dict().items()}
+        self.results: dict[str, Any] = {}
+        text = self._read_text(self.node.get_option('output_filename'))
+        if not text:
+            return self.exit_codes.ERROR_OUTPUT_LOG_MISSING
+        log = parse_log(text)
+        main_output = self._read_text(self.node.get_option('input_filename').rsplit('.', 1)[0] + '.abo')
+        self._add_run(log, main_output)
+
+        failures = [self._failure_of_run(log), *self._parse_sections(main_output), self._failure_to_converge(log)]
+        self.out('output_parameters', orm.Dict(self.results))
+        failure = next((entry for entry in failures if entry is not None), None)
+        return None if failure is None else self._exit_code(failure)
+
+    def _exit_code(self, failure: _Failure) -> ExitCode:
+        return self.exit_codes[failure.label].format(message=failure.message)
+
+    def _read_text(self, name: str) -> str:
+        """Return the text of a retrieved file, empty if it is not there."""
+        try:
+            return self.retrieved.base.repository.get_object_content(name, mode='rb').decode('utf-8', errors='replace')
+        except (FileNotFoundError, NotExistent):
+            return ''
+
+    def _read_netcdf(self, suffix: str) -> bytes:
+        """Return the bytes of ``out_<suffix>``.
+
+        Raises:
+            _Failure: the file is not there.
+        """
+        name = f'{OUTPUT_PREFIX}_{suffix}'
+        try:
+            return self.retrieved.base.repository.get_object_content(name, mode='rb')
+        except (FileNotFoundError, NotExistent) as error:
+            raise _Failure('ERROR_NETCDF_MISSING', name) from error
+
+    # How the run went.
+
+    def _add_run(self, log: Log, main_output: str) -> None:
+        """Add version, timing and warnings to the results."""
+        warnings = [event.message for event in log.events if event.tag.endswith(('WARNING', 'Warning'))]
+        warnings += self._version_warnings(log.version)
+        self.results['warnings'] = warnings
+        self.results['abinit_version'] = log.version
+        if log.wall_time is not None and log.cpu_time is not None and log.processes is not None:
+            self.results['wall_time_seconds'] = log.wall_time
+            self.results['cpu_time_seconds'] = log.cpu_time
+            self.results['number_of_mpi_processes'] = log.processes
+            self.results['core_seconds'] = log.wall_time * log.processes
+        iterations = count_scf_iterations(main_output)
+        if iterations is not None:
+            self.results['scf_iterations'] = iterations
+            self.results['scf_converged'] = log.completed and not log.tagged('ScfConvergenceWarning')
+
+    def _version_warnings(self, version: str | None) -> list[str]:
+        """Warn when a file comes from another version of ABINIT: its results may depend on the reader."""
+        warnings = []
+        parents = self.node.inputs.parents if 'parents' in self.node.inputs else {}
+        for name, parent in parents.items():
+            try:
+                written_by = parent.creator.outputs.output_parameters.get('abinit_version')
+            except (AttributeError, NotExistent):
+                continue
+            if None not in (version, written_by) and written_by != version:
+                warnings.append(f'the file for `{name}` was written by ABINIT {written_by}, but {version} reads it')
+        for warning in warnings:
+            self.logger.warning(warning)
+        return warnings
+
+    def _failure_of_run(self, log: Log) -> _Failure | None:
+        """Return why the run stopped, or why its result is not what was asked for."""
+        events = (*log.events, *parse_events(self._read_text(ABORT_FILE)))
+        fatal = [event for event in events if event.tag in _FATAL]
+        known = [(event, classify_message(event.message)) for event in events if event.tag in (*_FATAL, 'WARNING')]
+        for event, label in known:
+            # The only warning that makes the result worthless: ABINIT goes on with fewer bands than asked for.
+            if label and (event.tag in _FATAL or label == 'ERROR_WRONG_NUMBER_OF_BANDS'):
+                return _Failure(label, '\n'.join(entry.message for entry in fatal) or event.message)
+        if fatal:
+            return _Failure(_FATAL[fatal[0].tag], '\n'.join(entry.message for entry in fatal))
+        return None if log.completed else self._failure_of_interrupted_run()
+
+    def _failure_of_interrupted_run(self) -> _Failure:
+        """Return why a run ended without a message: told by the scheduler or the standard error, else killed."""
+        scheduler = CalcJob.exit_codes
+        if self.node.exit_status == scheduler.ERROR_SCHEDULER_OUT_OF_WALLTIME.status:
+            return _Failure('ERROR_OUT_OF_WALLTIME_INTERRUPTED')
+        if self.node.exit_status == scheduler.ERROR_SCHEDULER_OUT_OF_MEMORY.status:
+            return _Failure('ERROR_OUT_OF_MEMORY')
+        standard_error = self._read_text(self.node.get_option('scheduler_stderr'))
+        if label := classify_message(standard_error):
+            return _Failure(label, standard_error[-500:])
+        if crash := find_crash(standard_error):
+            return _Failure('ERROR_CRASHED', crash)
+        return _Failure('ERROR_OUTPUT_INCOMPLETE')
+
+    def _failure_to_converge(self, log: Log) -> _Failure | None:
+        """Return what did not converge; the walltime is the cause where ABINIT stopped for it."""
+        label = next((label for tag, label in _CONVERGENCE.items() if log.tagged(tag)), None)
+        if label is None:
+            return None
+        return _Failure('ERROR_OUT_OF_WALLTIME' if log.time_limit_reached else label)
+
+    # Sections.
+
+    def _parse_sections(self, main_output: str) -> list[_Failure | None]:
+        """Parse the files that the task of the run writes and return a failure for each that is not as it should be."""
+        sections: dict[int, list[Callable[[str], None]]] = {
+            GROUND_STATE: [self._parse_ground_state],
+            SCREENING: [self._parse_screening],
+            SIGMA: [self._parse_quasiparticles],
+        }
+        task = self.parameters.get('optdriver', GROUND_STATE)
+        return [self._parse_section(section, main_output) for section in sections.get(task, [])]
+
+    @staticmethod
+    def _parse_section(section: Callable[[str], None], main_output: str) -> _Failure | None:
+        try:
+            section(main_output)
+        except _Failure as failure:
+            return failure
+        except UnreadableNetcdfError as error:
+            return _Failure('ERROR_NETCDF_UNREADABLE', str(error))
+        return None
+
+    def _parse_ground_state(self, _: str) -> None:
+        """Attach bands, forces, stress and the relaxed structure."""
+        state = gsr.parse_gsr(self._read_netcdf('GSR.nc'))
+        if bad := gsr.check_finite(state):
+            raise _Failure('ERROR_NOT_A_NUMBER', ', '.join(bad))
+        for name in ('energy', 'fermi_energy'):
+            self.results[name] = getattr(state, name)
+            self.results[f'{name}_units'] = 'eV'
+        self.results['number_of_electrons'] = state.number_of_electrons
+        self.results['number_of_bands'] = state.eigenvalues.shape[-1]
+        self.results['number_of_spins'] = state.eigenvalues.shape[0]
+        self.results.update(gsr.describe_occupations(state, self.parameters.get('nspinor', 1) == 2))
+        self.out('output_bands', self._bands(state))
+        if self.parameters.get('iscf', 0) >= 0:
+            self._attach_forces(state)
+        if self.parameters.get('ionmov', 0) or self.parameters.get('optcell', 0):
+            self.out('output_structure', self._relaxed_structure(state))
+
+    def _bands(self, state: gsr.GroundState) -> orm.BandsData:
+        bands = orm.BandsData()
+        bands.set_cell(state.cell, pbc=self.node.inputs.structure.pbc)
+        bands.set_kpoints(state.kpoints, weights=state.weights)
+        if 'labels' in self.node.inputs.kpoints.base.attributes.all:
+            bands.labels = self.node.inputs.kpoints.labels
+        energies, occupations = state.eigenvalues, state.occupations
+        if len(energies) == 1:
+            energies, occupations = energies[0], occupations[0]
+        bands.set_bands(energies, units='eV', occupations=occupations)
+        return bands
+
+    def _attach_forces(self, state: gsr.GroundState) -> None:
+        if not np.isfinite(state.forces).all():
+            raise _Failure('ERROR_NOT_A_NUMBER', 'forces')
+        array = orm.ArrayData({'forces': state.forces, 'stress': state.stress})
+        array.base.attributes.set_many({'forces_units': 'eV/angstrom', 'stress_units': 'eV/angstrom^3'})
+        self.out('output_forces_stress', array)
+
+    def _relaxed_structure(self, state: gsr.GroundState) -> orm.StructureData:
+        structure = self.node.inputs.structure.clone()
+        structure.set_cell(state.cell.tolist())
+        structure.reset_sites_positions((state.positions @ state.cell).tolist())
+        return structure
+
+    def _parse_screening(self, main_output: str) -> None:
+        """Attach the dielectric constants; the screening itself stays on the computer."""
+        constants = parse_dielectric_constants(main_output)
+        if not np.isfinite(list(constants.values())).all():
+            raise _Failure('ERROR_NOT_A_NUMBER', 'dielectric constant')
+        self.results.update({f'dielectric_constant_{name}': value for name, value in constants.items()})
+        if constants:
+            self.out('output_dielectric', orm.ArrayData({name: np.array(value) for name, value in constants.items()}))
+
+    def _parse_quasiparticles(self, _: str) -> None:
+        """Attach the quasiparticle energies."""
+        quasiparticles = sigres.parse_sigres(self._read_netcdf('SIGRES.nc'))
+        if bad := sigres.check_finite(quasiparticles):
+            raise _Failure('ERROR_NOT_A_NUMBER', ', '.join(bad))
+        array = orm.ArrayData({entry.name: getattr(quasiparticles, entry.name) for entry in fields(quasiparticles)})
+        array.base.attributes.set('units', 'eV')
+        self.out('output_quasiparticles', array)
