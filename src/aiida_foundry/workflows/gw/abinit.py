@@ -21,7 +21,7 @@ from aiida_foundry.workflows.gw.gap import GwGapWorkChain, message_of
 from aiida_foundry.workflows.gw.methods import get_method
 from aiida_foundry.workflows.shared import band_path
 
-PATH_DISTANCE = 0.05
+PATH_DISTANCE = 0.1
 """Distance between the points of the path that shows the band edges, in 1/Å."""
 
 

@@ -26,7 +26,9 @@ defaults = {
     'scf_steps': 80,
     # squared residual of the states (hartree²) that enter the sums over states
     'tolwfr_mesh': 1e-12,
-    'tolwfr_path': 1e-10,
+    'tolwfr_path': 1e-8,
+    # bands above those that must converge: as many as may be degenerate with the last of them
+    'path_buffer': 4,
     'bands_steps': 120,
     # further bands that need not converge, as a fraction of those that must
     'buffer_fraction': 0.1,
@@ -79,12 +81,12 @@ def mesh_bands(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def path_bands(parameters: Mapping[str, Any], occupied: int) -> dict[str, Any]:
-    """Return the variables of the bands around the gap on a path; one more band serves as buffer."""
+    """Return the variables of the bands around the gap on a path."""
     return {
         **_common(parameters),
         'iscf': -2,
-        'nband': _valence_bands(occupied) + 1,
-        'nbdbuf': 1,
+        'nband': _valence_bands(occupied) + defaults['path_buffer'],
+        'nbdbuf': defaults['path_buffer'],
         'tolwfr': defaults['tolwfr_path'],
         'nstep': defaults['bands_steps'],
         'prtwf': 0,

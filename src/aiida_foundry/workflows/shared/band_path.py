@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import seekpath
+import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import Float, Int, KpointsData, StructureData
 
@@ -11,18 +11,21 @@ VERSION = 1
 
 @calcfunction
 def band_path(structure: StructureData, distance: Float, version: Int) -> KpointsData:  # noqa: ARG001
-    """Return the path of Hinuma et al., Comput. Mater. Sci. 128, 140 (2017), without changing the cell.
+    """Return the path of Setyawan and Curtarolo, Comput. Mater. Sci. 49, 299 (2010), without changing the cell.
 
     Args:
         structure: the crystal.
-        distance: the largest distance between neighbouring points, in 1/Å.
+        distance: the distance between neighbouring points, in 1/Å, 2π included.
         version: `VERSION`; a cached result of older code is not taken.
     """
-    atoms = structure.get_ase()
-    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    path = seekpath.get_explicit_k_path_orig_cell(cell, reference_distance=distance.value)
+    path = structure.get_ase().cell.bandpath(density=1 / distance.value)
     points = KpointsData()
     points.set_cell_from_structure(structure)
-    points.set_kpoints(path['explicit_kpoints_rel'])
-    points.labels = [(index, label) for index, label in enumerate(path['explicit_kpoints_labels']) if label]
+    points.set_kpoints(path.kpts)
+    points.labels = [
+        (index, name)
+        for index, kpoint in enumerate(path.kpts)
+        for name, special in path.special_points.items()
+        if np.allclose(kpoint, special)
+    ]
     return points
