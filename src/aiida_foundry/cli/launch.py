@@ -1,0 +1,131 @@
+"""Launch a process here or on the daemon, and report how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+
+from aiida_foundry.cli.console import echo_json
+from aiida_foundry.cli.results import process_record
+from aiida_foundry.cli.tables import print_process
+from aiida_foundry.common.errors import InputError
+
+if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
+    from aiida.orm import AbstractCode, ProcessNode
+
+
+def load_code(label: str, engine: str) -> AbstractCode:
+    """Return a code whose executable is there.
+
+    Args:
+        label: ``name@computer``, PK or UUID.
+        engine: what the code must be for, as an entry point of a calculation.
+
+    Raises:
+        InputError: if there is no such code, it is for another engine, or its executable is missing.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent, ValidationError
+
+    subject = f'code `{label}`'
+    try:
+        code = orm.load_code(label)
+    except (NotExistent, ValueError):
+        raise InputError(
+            subject,
+            'the profile has no such code',
+            '`aiida-foundry setup` registers the executables it finds, `aiida-foundry doctor` says how to get others',
+        ) from None
+    except MultipleObjectsError:
+        raise InputError(subject, 'several codes have this label', 'Give its PK (`verdi code list`)') from None
+    if code.default_calc_job_plugin not in (None, engine):
+        raise InputError(subject, f'it is for {code.default_calc_job_plugin}, not {engine}', 'Choose another code')
+    try:
+        code.validate_filepath_executable()
+    except ValidationError as exception:
+        raise InputError(
+            subject,
+            f'its executable cannot be used ({exception})',
+            'Install the engine, then run `aiida-foundry setup` again; `aiida-foundry doctor` says how to get it',
+        ) from exception
+    return code
+
+
+def run_here(builder: ProcessBuilder, console: Console, as_json: bool) -> int:
+    """Run a process in this interpreter, report how it ended, and return the exit status for the shell."""
+    from aiida_foundry.cli.progress import Progress
+    from aiida_foundry.cli.runner import run_blocking
+
+    with Progress(console).display() as progress:
+        node = run_blocking(builder, progress)
+    if as_json:
+        echo_json(process_record(node))
+    else:
+        print_process(console, node)
+        console.print(
+            escape(f'Find it again:\n  {query_command(node)}\n  aiida-foundry show {node.pk}'), soft_wrap=True
+        )
+    return 0 if node.is_finished_ok else 1
+
+
+def submit(builder: ProcessBuilder, console: Console, as_json: bool) -> int:
+    """Submit a process to the daemon and say how to follow it.
+
+    Raises:
+        InputError: if no daemon runs.
+    """
+    from aiida.engine import submit as submit_process
+
+    require_daemon()
+    node = submit_process(builder)
+    if as_json:
+        echo_json(process_record(node))
+    else:
+        console.print(f'Submitted {node.process_label} PK {node.pk}, UUID {node.uuid}')
+        console.print(f'Follow it:  verdi process watch {node.pk}\nResult:     aiida-foundry show {node.pk}')
+    return 0
+
+
+def require_daemon() -> None:
+    """Refuse to submit what nobody would run.
+
+    Raises:
+        InputError: if the profile has no broker or its daemon does not run.
+    """
+    from aiida.common.exceptions import ConfigurationError
+    from aiida.engine.daemon.client import get_daemon_client
+    from aiida.manage import get_manager
+
+    profile = get_manager().get_profile()
+    name = profile.name if profile is not None else ''
+    try:
+        running = get_daemon_client().is_daemon_running
+    except ConfigurationError as exception:
+        raise InputError('--daemon', f'profile `{name}` has no daemon ({exception})', 'Use --blocking') from exception
+    if not running:
+        raise InputError(
+            '--daemon',
+            f'the daemon of profile `{name}` is not running',
+            f'Start it with `verdi -p {name} daemon start`, or use --blocking',
+        )
+
+
+def query_command(node: ProcessNode) -> str:
+    """Return a shell command that finds the gaps of a process again with the QueryBuilder."""
+    from aiida.manage import get_manager
+
+    profile = get_manager().get_profile()
+    name = profile.name if profile is not None else ''
+    return f'verdi -p {name} shell -c "{query_statement(node.uuid)}"'
+
+
+def query_statement(uuid: str) -> str:
+    """Return the Python statement of `query_command`: gaps, or output parameters, of a process with this UUID."""
+    return (
+        f"print(QueryBuilder().append(ProcessNode, filters={{'uuid': '{uuid}'}}, tag='process')"
+        ".append(Dict, with_incoming='process', edge_filters={'or': [{'label': {'like': '%gaps'}}, "
+        "{'label': 'output_parameters'}]}, project='attributes').all(flat=True))"
+    )
