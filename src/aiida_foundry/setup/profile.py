@@ -186,8 +186,8 @@ def _use_write_ahead_log(profile: Profile, report: Report) -> None:
 
     A commit then waits for the disk once instead of several times, and readers do not block the writer: AiiDA commits
     at every step of a process. The mode is kept in the file and holds for every process that opens it; the log is
-    merged into the database when the last one closes it. A file copy of the database must therefore include the log,
-    or be made while the daemon is stopped.
+    merged into the database when the last one closes it. ``verdi storage backup`` copies the database without the log:
+    the daemon must be stopped, as it must be in the other mode, where the copy can be torn.
     """
     if profile.storage_backend != 'core.sqlite_dos':
         return
@@ -206,7 +206,8 @@ def _use_write_ahead_log(profile: Profile, report: Report) -> None:
         except sqlite3.OperationalError as exception:
             report('note', f'no write-ahead log now ({exception}): stop the daemon and run setup again')
         else:
-            report('changed', f'database of profile `{profile.name}` uses a write-ahead log')
+            message = f'database of profile `{profile.name}` uses a write-ahead log'
+            report('changed', f'{message} (stop the daemon before `verdi storage backup`)')
 
 
 def _filesystem(path: Path) -> str:

@@ -150,14 +150,20 @@ def unreachable(url: str) -> str:
     Returns:
         Why it is not reachable, or an empty string.
     """
-    code = 'import sys, requests; requests.head(sys.argv[1], timeout=4)'
+    code = """
+import sys, requests
+try:
+    requests.head(sys.argv[1], timeout=4)
+except requests.RequestException as exception:
+    sys.exit(type(exception).__name__)
+"""
     try:
         done = subprocess.run(
             [sys.executable, '-c', code, url], capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return f'no answer within {PROBE_SECONDS} s'
-    return f'not reachable ({done.stderr.strip().splitlines()[-1][:200]})' if done.returncode else ''
+        return f'{url} does not answer within {PROBE_SECONDS} s'
+    return f'{url} is not reachable ({done.stderr.strip()})' if done.returncode else ''
 
 
 def _install_wheel(label: str, offline: bool) -> PseudoDojoFamily:
