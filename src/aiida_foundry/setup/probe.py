@@ -44,18 +44,16 @@ def shell_of(computer: Computer) -> Iterator[Shell]:
         yield local_shell
         return
     try:
-        transport = computer.get_transport()
-        transport.open()
+        with computer.get_transport() as transport:
+            yield lambda script: str(transport.exec_command_wait(script)[1])
+    except InputError:
+        raise
     except Exception as exception:  # each transport plugin has errors of its own
         raise InputError(
             f'computer `{computer.label}`',
-            f'no connection ({exception})',
+            f'no connection ({exception!r})',
             f'Check it with `verdi computer test {computer.label}`',
         ) from exception
-    try:
-        yield lambda script: str(transport.exec_command_wait(script)[1])
-    finally:
-        transport.close()
 
 
 def locate(shell: Shell, names: Iterable[str], prepend_text: str = '') -> dict[str, str]:
@@ -75,10 +73,14 @@ def locate(shell: Shell, names: Iterable[str], prepend_text: str = '') -> dict[s
 
 
 def read_version(shell: Shell, executable: Executable, path: str, prepend_text: str = '') -> str | None:
-    """Version that a program prints, in an empty folder and with empty input; ``None`` if it prints none."""
-    command = f'timeout {VERSION_SECONDS} {shlex.quote(path)} {executable.version or ""} < /dev/null 2>&1'
-    script = f'{prepend_text}\nfolder=$(mktemp -d) && cd "$folder" && {command}; cd / && rm -rf "$folder"'
-    match = re.search(executable.pattern, shell(script))
+    """Version that a program prints, in an empty folder and with empty input; ``None`` if it prints none.
+
+    It prints into a file: helpers that MPI leaves behind for a moment would hold a connection's output open, at which
+    AiiDA's transport over SSH gives up.
+    """
+    run = f'timeout {VERSION_SECONDS} {shlex.quote(path)} {executable.version or ""} < /dev/null > output 2>&1'
+    script = f'folder=$(mktemp -d) && cd "$folder" && {{ {run}; echo "$(< output)"; cd /; rm -rf "$folder"; }}'
+    match = re.search(executable.pattern, shell(f'{prepend_text}\n{script}'))
     return match[1] if match else None
 
 
