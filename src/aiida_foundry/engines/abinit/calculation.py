@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from aiida import orm
@@ -15,12 +16,18 @@ from aiida_foundry.common.errors import InputError
 from aiida_foundry.engines.abinit import input_file, validation
 from aiida_foundry.engines.abinit.exit_codes import define_exit_codes
 from aiida_foundry.engines.abinit.parents import INPUT_PREFIX, OUTPUT_PREFIX, PARENT_FILES, file_pairs
+from aiida_foundry.engines.abinit.tasks import Task, task_of
 
 PSEUDO_FOLDER = 'pseudo'
-#: Small files that come back, as far as the run writes them. Wavefunctions, densities and screening stay.
-RETRIEVED_SUFFIXES = (
-    'GSR.nc', 'HIST.nc', 'DDB', 'SIGRES.nc', 'MDF.nc', 'EM1_LF', 'EM1_NLF',
-)  # fmt: skip
+#: Small files that come back, by task (``optdriver``). Wavefunctions, densities and screening stay.
+RETRIEVED_SUFFIXES: dict[int, tuple[str, ...]] = {
+    Task.GROUND_STATE: ('GSR.nc',),
+    Task.RESPONSE: ('DDB', 'DDB.nc'),
+    Task.SIGMA: ('SIGRES.nc',),
+    Task.BETHE_SALPETER: ('MDF.nc',),
+}
+#: Part of the walltime that ABINIT may use: the rest is for writing its files.
+WALLTIME_FRACTION = 0.95
 #: Where ABINIT writes the message of an error that did not occur on the first MPI process.
 ABORT_FILE = '__ABI_MPIABORTFILE__'
 
@@ -138,13 +145,21 @@ class AbinitCalculation(CalcJob):
             'output_dielectric',
             valid_type=orm.ArrayData,
             required=False,
-            help='Macroscopic dielectric constant of a screening run, with and without local fields.',
+            help='Macroscopic dielectric constant of a screening run: `with_local_fields`, `without_local_fields`.',
         )
         spec.output(
             'output_optical',
             valid_type=orm.ArrayData,
             required=False,
-            help='Dielectric functions of a Bethe-Salpeter run against `frequencies` in eV.',
+            help='Macroscopic dielectric functions of a Bethe-Salpeter run: `frequencies` (w) in eV, `directions` '
+            '(q, 3) reduced, complex `excitonic`, `independent_particle`, `independent_quasiparticle` (q, w).',
+        )
+        spec.output(
+            'output_response',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Second derivatives of the energy, as far as computed: `dielectric_tensor` (3, 3), `born_charges` '
+            '(atom, field, displacement) in e, complex `force_constants` (atom, 3, atom, 3) in eV/Å² at `qpoint`.',
         )
         spec.default_output_node = 'output_parameters'
 
@@ -168,7 +183,7 @@ class AbinitCalculation(CalcJob):
             self.options.output_filename,
             self._main_output,
             ABORT_FILE,
-            *(f'{OUTPUT_PREFIX}_{suffix}' for suffix in RETRIEVED_SUFFIXES),
+            *(f'{OUTPUT_PREFIX}_{suffix}' for suffix in RETRIEVED_SUFFIXES.get(self._task, ())),
             *settings.get('additional_retrieve_list', []),
         ]
         return calc_info
@@ -177,6 +192,12 @@ class AbinitCalculation(CalcJob):
     def _main_output(self) -> str:
         """Return the name that ABINIT gives its main output: that of the input with another extension."""
         return self.options.input_filename.rsplit('.', 1)[0] + '.abo'
+
+    @property
+    def _task(self) -> int:
+        """Return what the run computes."""
+        parameters = {name.lower(): value for name, value in self.inputs.parameters.get_dict().items()}
+        return task_of(parameters)
 
     def _variables(self) -> dict[str, Any]:
         """Return all variables of the input file, the user's ones first."""
@@ -206,9 +227,15 @@ class AbinitCalculation(CalcJob):
         ]
 
     def _code_info(self, settings: dict[str, Any]) -> CodeInfo:
-        """Return the command line; ABINIT gets the walltime, so that it stops in time and writes its files."""
+        """Return the command line; ABINIT gets the walltime, so that it stops in time and writes its files.
+
+        ABINIT 9.6 heeds the limit in ground states, relaxations and molecular dynamics.
+        """
         code_info = CodeInfo()
         code_info.code_uuid = self.inputs.code.uuid
         code_info.stdout_name = self.options.output_filename
         code_info.cmdline_params = [self.options.input_filename, *settings.get('cmdline', [])]
+        if seconds := self.options.get('max_wallclock_seconds'):
+            limit = str(timedelta(seconds=int(seconds * WALLTIME_FRACTION)))
+            code_info.cmdline_params += ['--timelimit', limit]
         return code_info

@@ -34,14 +34,17 @@ EXIT_CODES: dict[str, tuple[int, str]] = {
 _PATTERNS: tuple[tuple[str, str], ...] = (
     ('not one of the registered input variable names', 'ERROR_UNREADABLE_INPUT'),
     ('There are two occurences of the keyword|defining string for token', 'ERROR_UNREADABLE_INPUT'),
-    ('declared dimension of the array', 'ERROR_UNREADABLE_INPUT'),
+    ('An error occurred reading data for keyword', 'ERROR_UNREADABLE_INPUT'),
     ('k point grid is not symmetric', 'ERROR_SYMMETRY_BREAKING_KMESH'),
     ('not enough bands|Number of bands found less then required', 'ERROR_WRONG_NUMBER_OF_BANDS'),
-    (r'\S+\.psp8', 'ERROR_PSEUDOPOTENTIAL'),
+    (r'Number of bands nband= *\d+ > number of planewaves', 'ERROR_WRONG_NUMBER_OF_BANDS'),
+    (r'while opening file: \S+\.psp8|pseudopotential file', 'ERROR_PSEUDOPOTENTIAL'),
     (r'(Cannot find|Missing|opening)[ \w]*file:? in_\w+', 'ERROR_MISSING_PARENT_FILE'),
-    ('not in the list of k points treated', 'ERROR_INCOMPATIBLE_PARENT_FILE'),
-    ('[Cc]annot allocate memory|insufficient virtual memory|[Ee]rror allocating', 'ERROR_OUT_OF_MEMORY'),
-    ('Checking consistency of input data against itself|must differ from zero', 'ERROR_INCONSISTENT_INPUT'),
+    ('not in the list of k points treated|fform == 0 while reading', 'ERROR_INCOMPATIBLE_PARENT_FILE'),
+    ('dimensions reported in the header do not agree', 'ERROR_INCOMPATIBLE_PARENT_FILE'),
+    ('FFT grids must be the same to restart', 'ERROR_INCOMPATIBLE_PARENT_FILE'),
+    ('out-of-memory|[Cc]annot allocate memory|Test failed to allocate', 'ERROR_OUT_OF_MEMORY'),
+    ('Checking consistency of input data against itself', 'ERROR_INCONSISTENT_INPUT'),
 )
 _CRASH = re.compile(r'(Fortran runtime error: .*|Program received signal .*|.*[Ss]egmentation fault.*)')
 

@@ -15,13 +15,14 @@ from aiida.parsers.parser import Parser
 from aiida_foundry.engines.abinit.calculation import ABORT_FILE
 from aiida_foundry.engines.abinit.exit_codes import classify_message, find_crash
 from aiida_foundry.engines.abinit.parents import OUTPUT_PREFIX
-from aiida_foundry.engines.abinit.parse_raw import gsr, sigres
-from aiida_foundry.engines.abinit.parse_raw.log import Log, parse_events, parse_log
+from aiida_foundry.engines.abinit.parse_raw import gsr, mdf, response, sigres
+from aiida_foundry.engines.abinit.parse_raw.log import Log, parse_events, parse_log, parse_required_electrons
 from aiida_foundry.engines.abinit.parse_raw.main_output import count_scf_iterations, parse_dielectric_constants
 from aiida_foundry.engines.abinit.parse_raw.netcdf import UnreadableNetcdfError
+from aiida_foundry.engines.abinit.tasks import Task, task_of
 
-GROUND_STATE, RESPONSE, SCREENING, SIGMA, BETHE_SALPETER = 0, 1, 3, 4, 99
-_FATAL = {'ERROR': 'ERROR_ABINIT', 'BUG': 'ERROR_ABINIT_BUG'}
+_FIRST_METALLIC_OCCOPT = 3
+_HIGHEST_BAND_OCCUPATION = 0.005  # as in PwBaseWorkChain of aiida-quantumespresso
 _CONVERGENCE = {
     'ScfConvergenceWarning': 'ERROR_SCF_NOT_CONVERGED',
     'NscfConvergenceWarning': 'ERROR_NSCF_NOT_CONVERGED',
@@ -56,7 +57,7 @@ class AbinitParser(Parser):
         main_output = self._read_text(self.node.get_option('input_filename').rsplit('.', 1)[0] + '.abo')
         self._add_run(log, main_output)
 
-        failures = [self._failure_of_run(log), *self._parse_sections(main_output), self._failure_to_converge(log)]
+        failures = [self._failure_of_run(log), self._parse_results(main_output), self._failure_to_converge(log)]
         self.out('output_parameters', orm.Dict(self.results))
         failure = next((entry for entry in failures if entry is not None), None)
         return None if failure is None else self._exit_code(failure)
@@ -101,11 +102,14 @@ class AbinitParser(Parser):
             self.results['scf_iterations'] = iterations
             self.results['scf_converged'] = log.completed and not log.tagged('ScfConvergenceWarning')
 
+    def _parents(self) -> dict[str, orm.RemoteData]:
+        """Return the folders of the earlier runs by the kind of file."""
+        return dict(self.node.inputs.parents.items()) if 'parents' in self.node.inputs else {}
+
     def _version_warnings(self, version: str | None) -> list[str]:
         """Warn when a file comes from another version of ABINIT: its results may depend on the reader."""
         warnings = []
-        parents = self.node.inputs.parents if 'parents' in self.node.inputs else {}
-        for name, parent in parents.items():
+        for name, parent in self._parents().items():
             try:
                 written_by = parent.creator.outputs.output_parameters.get('abinit_version')
             except (AttributeError, NotExistent):
@@ -119,15 +123,24 @@ class AbinitParser(Parser):
     def _failure_of_run(self, log: Log) -> _Failure | None:
         """Return why the run stopped, or why its result is not what was asked for."""
         events = (*log.events, *parse_events(self._read_text(ABORT_FILE)))
-        fatal = [event for event in events if event.tag in _FATAL]
-        known = [(event, classify_message(event.message)) for event in events if event.tag in (*_FATAL, 'WARNING')]
-        for event, label in known:
-            # The only warning that makes the result worthless: ABINIT goes on with fewer bands than asked for.
-            if label and (event.tag in _FATAL or label == 'ERROR_WRONG_NUMBER_OF_BANDS'):
-                return _Failure(label, '\n'.join(entry.message for entry in fatal) or event.message)
+        fatal = [event for event in events if event.tag == 'BUG' or event.tag.upper().endswith('ERROR')]
+        text = '\n'.join(event.message for event in fatal)
+        if (electrons := parse_required_electrons(text)) is not None:
+            self.results['number_of_electrons'] = electrons
+        if label := next((label for event in fatal if (label := classify_message(event.message))), None):
+            return _Failure(label, text)
         if fatal:
-            return _Failure(_FATAL[fatal[0].tag], '\n'.join(entry.message for entry in fatal))
-        return None if log.completed else self._failure_of_interrupted_run()
+            return _Failure('ERROR_ABINIT_BUG' if fatal[0].tag == 'BUG' else 'ERROR_ABINIT', text)
+        return self._failure_to_do_as_told(log) if log.completed else self._failure_of_interrupted_run()
+
+    def _failure_to_do_as_told(self, log: Log) -> _Failure | None:
+        """Return what ABINIT did instead of what was asked for: it went on with fewer bands, or without a file."""
+        for event in log.tagged('WARNING'):
+            if classify_message(event.message) == 'ERROR_WRONG_NUMBER_OF_BANDS':
+                return _Failure('ERROR_WRONG_NUMBER_OF_BANDS', event.message)
+        if log.quasiparticles_not_found and 'quasiparticles' in self._parents():
+            return _Failure('ERROR_MISSING_PARENT_FILE', 'ABINIT started from Kohn-Sham states instead')
+        return None
 
     def _failure_of_interrupted_run(self) -> _Failure:
         """Return why a run ended without a message: told by the scheduler or the standard error, else killed."""
@@ -152,15 +165,17 @@ class AbinitParser(Parser):
 
     # Sections.
 
-    def _parse_sections(self, main_output: str) -> list[_Failure | None]:
-        """Parse the files that the task of the run writes and return a failure for each that is not as it should be."""
-        sections: dict[int, list[Callable[[str], None]]] = {
-            GROUND_STATE: [self._parse_ground_state],
-            SCREENING: [self._parse_screening],
-            SIGMA: [self._parse_quasiparticles],
+    def _parse_results(self, main_output: str) -> _Failure | None:
+        """Parse the files that the task of the run writes and return why one is not as it should be."""
+        sections: dict[int, Callable[[str], None]] = {
+            Task.GROUND_STATE: self._parse_ground_state,
+            Task.RESPONSE: self._parse_response,
+            Task.SCREENING: self._parse_screening,
+            Task.SIGMA: self._parse_quasiparticles,
+            Task.BETHE_SALPETER: self._parse_optical,
         }
-        task = self.parameters.get('optdriver', GROUND_STATE)
-        return [self._parse_section(section, main_output) for section in sections.get(task, [])]
+        section = sections.get(task_of(self.parameters))
+        return None if section is None else self._parse_section(section, main_output)
 
     @staticmethod
     def _parse_section(section: Callable[[str], None], main_output: str) -> _Failure | None:
@@ -187,6 +202,7 @@ class AbinitParser(Parser):
         self.out('output_bands', self._bands(state))
         if self.parameters.get('iscf', 0) >= 0:
             self._attach_forces(state)
+            self._check_highest_band(state)
         if self.parameters.get('ionmov', 0) or self.parameters.get('optcell', 0):
             self.out('output_structure', self._relaxed_structure(state))
 
@@ -208,6 +224,12 @@ class AbinitParser(Parser):
         array = orm.ArrayData({'forces': state.forces, 'stress': state.stress})
         array.base.attributes.set_many({'forces_units': 'eV/angstrom', 'stress_units': 'eV/angstrom^3'})
         self.out('output_forces_stress', array)
+
+    def _check_highest_band(self, state: gsr.GroundState) -> None:
+        """Refuse a metal whose highest band holds electrons: higher bands are missing from the density."""
+        occupation = gsr.highest_band_occupation(state)
+        if self.parameters.get('occopt', 1) >= _FIRST_METALLIC_OCCOPT and occupation > _HIGHEST_BAND_OCCUPATION:
+            raise _Failure('ERROR_WRONG_NUMBER_OF_BANDS', f'the highest band holds {occupation:.3f} electrons')
 
     def _relaxed_structure(self, state: gsr.GroundState) -> orm.StructureData:
         structure = self.node.inputs.structure.clone()
@@ -232,3 +254,28 @@ class AbinitParser(Parser):
         array = orm.ArrayData({entry.name: getattr(quasiparticles, entry.name) for entry in fields(quasiparticles)})
         array.base.attributes.set('units', 'eV')
         self.out('output_quasiparticles', array)
+
+    def _parse_optical(self, _: str) -> None:
+        """Attach the dielectric functions of a Bethe-Salpeter run."""
+        spectra = mdf.parse_mdf(self._read_netcdf('MDF.nc'))
+        if bad := mdf.check_finite(spectra):
+            raise _Failure('ERROR_NOT_A_NUMBER', ', '.join(bad))
+        array = orm.ArrayData({entry.name: getattr(spectra, entry.name) for entry in fields(spectra)})
+        array.base.attributes.set('frequencies_units', 'eV')
+        self.out('output_optical', array)
+
+    def _parse_response(self, main_output: str) -> None:
+        """Attach the second derivatives of the energy; a run for the derivative along k has none."""
+        number_of_atoms = len(self.node.inputs.structure.sites)
+        arrays: dict[str, Any] = {
+            'dielectric_tensor': response.parse_dielectric_tensor(main_output),
+            'born_charges': response.parse_born_charges(main_output, number_of_atoms),
+        }
+        if self.parameters.get('rfphon'):
+            arrays['qpoint'], arrays['force_constants'] = response.parse_force_constants(self._read_netcdf('DDB.nc'))
+        arrays = {name: array for name, array in arrays.items() if array is not None}
+        tensor = arrays.get('dielectric_tensor')
+        if tensor is not None and not np.isfinite(tensor).all():
+            raise _Failure('ERROR_NOT_A_NUMBER', 'dielectric tensor')
+        if arrays:
+            self.out('output_response', orm.ArrayData(arrays))

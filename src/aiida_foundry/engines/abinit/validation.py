@@ -10,6 +10,7 @@ from aiida import orm
 
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.engines.abinit.parents import PARENT_FILES
+from aiida_foundry.engines.abinit.tasks import Task, task_of
 from aiida_foundry.engines.abinit.variables import owned_reason, unknown_reason
 
 RESTART_MODES = ('symlink', 'copy')
@@ -20,7 +21,6 @@ _INTEGERS = (
     'iomode', 'kptopt', 'ixc', 'ionmov', 'optcell',
 )  # fmt: skip
 _TOLERANCES = ('toldfe', 'toldff', 'tolrff', 'tolvrs', 'tolwfr')
-_GROUND_STATE, _RESPONSE = 0, 1
 
 
 def _subject(name: str) -> str:
@@ -59,7 +59,7 @@ def _check_combinations(parameters: dict[str, Any]) -> None:
     """Check what ABINIT needs in every run: a cutoff, and a tolerance where it iterates."""
     if 'ecut' not in parameters:
         raise InputError('parameters', 'the plane-wave cutoff `ecut` is missing', 'Set `ecut` in hartree')
-    iterates = parameters.get('optdriver', _GROUND_STATE) in (_GROUND_STATE, _RESPONSE)
+    iterates = task_of(parameters) in (Task.GROUND_STATE, Task.RESPONSE)
     if iterates and not any(_numbers(parameters.get(name, 0))[0:1] > [0] for name in _TOLERANCES):
         reason = f'no tolerance is set, so ABINIT cannot tell when to stop ({", ".join(_TOLERANCES)})'
         raise InputError('parameters', reason, 'Set one, e.g. `tolvrs` for scf or `tolwfr` for fixed potential')

@@ -84,6 +84,12 @@ def check_finite(state: GroundState) -> list[str]:
     return bad
 
 
+def highest_band_occupation(state: GroundState) -> float:
+    """Return the largest occupation, in electrons per state, of the highest band over all k-points and spins."""
+    last = (np.isfinite(state.occupations).sum(axis=-1) - 1)[..., np.newaxis]
+    return float(np.take_along_axis(state.occupations, last, axis=-1).max())
+
+
 def describe_occupations(state: GroundState, spinors: bool) -> dict[str, float | bool]:
     """Return what the occupations tell about an insulator.
 

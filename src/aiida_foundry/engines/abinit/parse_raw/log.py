@@ -11,6 +11,8 @@ _VERSION = re.compile(r'^\.?Version\s+(\S+)\s+of ABINIT', re.MULTILINE)
 _SOURCE = re.compile(r'^src_file: (\S+)', re.MULTILINE)
 _EVENT_TAG = re.compile(r'^(ERROR|BUG|WARNING|COMMENT|\w+(Error|Warning))$')
 _TIME_LIMIT = 'Approaching time limit'
+_NO_QUASIPARTICLES = 'file not found, 1st iteration initialized with KS eigenelements'
+_ELECTRONS = re.compile(r'charge balance right with nelect:\s+([\d.E+-]+)')
 _END = 'Calculation completed.'
 
 
@@ -31,10 +33,23 @@ class Event:
 
 @dataclass(frozen=True)
 class Log:
-    """What the log tells; times in seconds, None where the log ends before."""
+    """What the log tells; None where the log ends before.
+
+    Args:
+        completed: whether ABINIT came to its end.
+        time_limit_reached: whether it stopped its loop because of ``--timelimit``.
+        quasiparticles_not_found: whether it started from Kohn-Sham states for lack of the file with quasiparticles,
+            which ABINIT does without a warning even if ``irdqps`` asks for the file.
+        version: of ABINIT.
+        wall_time: in seconds.
+        cpu_time: in seconds, of the first process.
+        processes: number of MPI processes.
+        events: all messages.
+    """
 
     completed: bool
     time_limit_reached: bool
+    quasiparticles_not_found: bool
     version: str | None
     wall_time: float | None
     cpu_time: float | None
@@ -60,6 +75,12 @@ def parse_events(text: str) -> tuple[Event, ...]:
     return tuple(dict.fromkeys(events))
 
 
+def parse_required_electrons(message: str) -> float | None:
+    """Return the number of electrons that the bands could not hold, from ABINIT's message about too few bands."""
+    match = _ELECTRONS.search(message)
+    return float(match.group(1)) if match else None
+
+
 def _summary_value(summary: str, key: str) -> str | None:
     match = re.search(rf'^{key}:\s*(\S+)', summary, re.MULTILINE)
     return match.group(1) if match else None
@@ -74,6 +95,7 @@ def parse_log(text: str) -> Log:
     return Log(
         completed=_END in text,
         time_limit_reached=_TIME_LIMIT in text,
+        quasiparticles_not_found=_NO_QUASIPARTICLES in text,
         version=version.group(1) if version else None,
         wall_time=float(wall) if wall else None,
         cpu_time=float(cpu) if cpu else None,
