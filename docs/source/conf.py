@@ -17,5 +17,6 @@ myst_enable_extensions = ['colon_fence', 'deflist', 'dollarmath']
 myst_heading_anchors = 3
 
 html_theme = 'sphinx_book_theme'
+html_static_path = ['_static']
 html_title = 'aiida-foundry'
 html_theme_options = {'show_toc_level': 2, 'use_download_button': False}

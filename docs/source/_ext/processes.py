@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from importlib.metadata import EntryPoint, distribution
 
-from aiida.engine import Process
+from aiida.engine import CalcJob, Process, WorkChain
 from docutils import nodes
 from docutils.statemachine import StringList
 from plumpy.ports import Port, PortNamespace
@@ -60,7 +60,8 @@ def table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> l
 def describe_process(entry_point: EntryPoint, process: type[Process]) -> list[str]:
     """Return the lines of the Markdown description of a process."""
     spec = process.spec()
-    codes = sorted(spec.exit_codes.items(), key=lambda item: item[1].status)
+    aiida_codes = (CalcJob if issubclass(process, CalcJob) else WorkChain).spec().exit_codes
+    codes = [(code.status, label, code.message) for label, code in spec.exit_codes.items() if label not in aiida_codes]
     return [
         f'## {entry_point.name}',
         '',
@@ -70,7 +71,7 @@ def describe_process(entry_point: EntryPoint, process: type[Process]) -> list[st
         '',
         *table('Inputs', ('name', 'type', 'meaning'), [(f'`{n}`', t, h) for n, t, h in describe_ports(spec.inputs)]),
         *table('Outputs', ('name', 'type', 'meaning'), [(f'`{n}`', t, h) for n, t, h in describe_ports(spec.outputs)]),
-        *table('Exit codes', ('status', 'label', 'message'), [(str(c.status), f'`{n}`', c.message) for n, c in codes]),
+        *table('Exit codes', ('status', 'label', 'message'), [(str(s), f'`{n}`', m) for s, n, m in sorted(codes)]),
     ]
 
 
