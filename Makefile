@@ -38,7 +38,7 @@ setup: packages .venv/.installed
 
 .venv/.installed: .venv/.uv requirements.lock pyproject.toml
 	@echo '== Python environment: installing requirements.lock into .venv'
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

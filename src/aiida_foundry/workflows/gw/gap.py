@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
+from aiida.common.exceptions import NotExistent
 from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 from aiida.plugins import WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
 from aiida_foundry.common.errors import InputError
-from aiida_foundry.structures.checks import check_even_electrons, check_family, check_structure_data
+from aiida_foundry.structures.checks import check_even_electrons, check_family, check_structure_data, valence_electrons
 from aiida_foundry.workflows.gw.methods import METHODS, get_method
-from aiida_foundry.workflows.gw.parameters import check_parameters, complete_parameters
+from aiida_foundry.workflows.gw.parameters import check_bands, check_parameters, complete_parameters
 from aiida_foundry.workflows.shared.cleanup import clean_work_folders
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
@@ -42,6 +43,14 @@ def check_mesh(kpoints: orm.KpointsData) -> None:
         raise InputError('kpoints', 'they are a list', 'Give a mesh, e.g. `set_kpoints_mesh([4, 4, 4])`')
     if any(kpoints.base.attributes.get('offset', [0, 0, 0])):
         raise InputError('kpoints', 'the mesh is shifted from Γ, where W(q → 0) is needed', 'Give it no offset')
+
+
+def refuse_interface(_: Any, __: Any) -> str:
+    """Say that only an adapter can run; adapters replace this validator by their own."""
+    return (
+        'foundry.gw.gap is an interface. Take its builder from `get_builder_from_protocol`, which chooses the adapter, '
+        f'or use one of {", ".join(ENGINES.values())}'
+    )
 
 
 class GwGapWorkChain(StrictProtocolMixin, WorkChain):
@@ -95,6 +104,7 @@ class GwGapWorkChain(StrictProtocolMixin, WorkChain):
             default=lambda: orm.Bool(False),
             help='Remove work folders at the end.',
         )
+        spec.inputs.validator = refuse_interface
         cls._define_outputs(spec)
         cls._define_exit_codes(spec)
 
@@ -194,6 +204,7 @@ class GwGapWorkChain(StrictProtocolMixin, WorkChain):
         check_even_electrons(structure, pseudos, f'structure `{structure.get_formula()}`')
         parameters = complete_parameters(inputs['parameters'], structure, family, get_method(method))
         check_parameters(parameters)
+        check_bands(parameters, valence_electrons(structure, pseudos) // 2)
         builder = target.get_builder()
         builder.code = code
         builder.structure = structure
@@ -221,7 +232,7 @@ def load_family(label: str) -> Any:
     """
     try:
         return orm.load_group(label)
-    except Exception as exception:
+    except NotExistent as exception:
         raise InputError(
             f'pseudopotential family `{label}`',
             'the profile does not have it',

@@ -35,6 +35,7 @@ PARAMETERS: dict[str, Any] = {
     },
 }
 
+_TEXTS = ('starting_functional', 'treatment')
 _POSITIVE_INTEGERS = ('bands', 'quasiparticle_bands', 'real_points', 'imaginary_points', 'max_iterations')
 FUNCTIONALS = ('LDA', 'PBE', 'PBEsol')
 
@@ -59,8 +60,7 @@ def complete_parameters(
         parameters['exchange_cutoff'] = parameters['wavefunction_cutoff']
     if parameters['frequency']['treatment'] is None:
         parameters['frequency']['treatment'] = method.treatment
-    if parameters['starting_functional'] is None:
-        parameters['starting_functional'] = functional_of(family.label)
+    parameters['starting_functional'] = _functional(parameters['starting_functional'], family.label)
     if parameters['bands'] is None:
         # at least twice the filled bands: a sum over fewer states is not one over states
         occupied = valence_electrons(structure, family.get_pseudos(structure=structure)) // 2
@@ -82,20 +82,26 @@ def _recommended_cutoff(structure: StructureData, family: Any, stringency: str) 
     return round(float(cutoff), 6)
 
 
-def functional_of(label: str) -> str:
-    """Return the functional in the label of a pseudopotential family, e.g. `PseudoDojo/0.4/PBE/SR/standard/upf`.
+def _functional(choice: str | None, label: str) -> str:
+    """Return the functional chosen, or that in the label of the family, e.g. `PseudoDojo/0.4/PBE/SR/standard/upf`.
 
     Raises:
-        InputError: if the label names none.
+        InputError: if neither is given, or they differ: pseudopotentials are made for one functional.
     """
-    for part in label.split('/'):
-        if part in FUNCTIONALS:
-            return part
-    raise InputError(
-        f'pseudopotential family `{label}`',
-        'its label does not tell the functional',
-        f'Set `parameters.starting_functional` to one of {", ".join(FUNCTIONALS)}',
-    )
+    made_for = next((part for part in label.split('/') if part in FUNCTIONALS), None)
+    if choice is None and made_for is None:
+        raise InputError(
+            f'pseudopotential family `{label}`',
+            'its label does not tell the functional',
+            f'Set `parameters.starting_functional` to one of {", ".join(FUNCTIONALS)}',
+        )
+    if choice in FUNCTIONALS and made_for not in (None, choice):
+        raise InputError(
+            'parameter `starting_functional`',
+            f'it is {choice}, but the pseudopotentials are for {made_for}',
+            f'Choose a family made for {choice}, e.g. `PseudoDojo/0.4/{choice}/SR/standard/upf`',
+        )
+    return choice or str(made_for)
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -124,6 +130,22 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         raise InputError('parameter `starting_functional`', reason, f'Known are {known}')
 
 
+def check_bands(parameters: Mapping[str, Any], occupied: int) -> None:
+    """Check that the sums over states reach beyond the bands that are corrected.
+
+    Raises:
+        InputError: states how many bands are needed.
+    """
+    needed = occupied + parameters['quasiparticle_bands'] + 1
+    if parameters['bands'] < needed:
+        raise InputError(
+            'parameter `bands`',
+            f'{parameters["bands"]} bands do not hold the {occupied} filled ones and the '
+            f'{parameters["quasiparticle_bands"]} empty ones to be corrected',
+            f'Give at least {needed}; converged gaps need many more',
+        )
+
+
 def _check_names(parameters: Mapping[str, Any], known: Mapping[str, Any], path: str) -> None:
     for name in parameters:
         if name not in known:
@@ -136,7 +158,7 @@ def _check_names(parameters: Mapping[str, Any], known: Mapping[str, Any], path: 
 
 
 def _check_value(name: str, value: Any) -> None:
-    if isinstance(value, (str, Mapping)):
+    if name in _TEXTS or isinstance(value, Mapping):
         return
     subject = f'parameter `{name}`'
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
