@@ -15,7 +15,7 @@ from aiida_foundry.common.units import HARTREE_TO_EV
 from aiida_foundry.engines.abinit.parse_raw.netcdf import UnreadableNetcdfError, open_netcdf, read_array
 
 _MATCH = 1e-5
-_UPDATES_WAVEFUNCTIONS = 20  # gwcalctyp from here on diagonalises the quasiparticle Hamiltonian
+_SELF_CONSISTENT = 10  # gwcalctyp from here on updates the energies, from 20 on the wavefunctions too
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class Quasiparticles:
     """Quasiparticle energies and the parts of the self-energy.
 
     Bands start with the first of the crystal and end with the last that was computed at any k-point; NaN marks
-    states that were not computed. With self-consistent wavefunctions (``gwcalctyp`` ≥ 20) the quasiparticle energies
-    are the eigenvalues of the Hermitian quasiparticle Hamiltonian, so that their imaginary part is zero, and the matrix
-    elements are in the basis of the previous iteration.
+    states that were not computed. In a self-consistent run the quasiparticle energies are those that the next iteration
+    starts from, so that their imaginary part is zero: with updated energies (``gwcalctyp`` ≥ 10) E = ε + Re⟨Σ(ε) − vxc⟩
+    without Z, which has no effect once E = ε; with updated wavefunctions (≥ 20) the eigenvalues of the Hermitian
+    quasiparticle Hamiltonian, and the matrix elements are in the basis of the previous iteration.
 
     Args:
         kpoints: (k, 3) reduced.
@@ -76,11 +77,11 @@ def _first_band(dataset: netCDF4.Dataset) -> int:
 
 
 def _quasiparticle_energies(dataset: netCDF4.Dataset) -> NDArray[np.complex128]:
-    """Return (spin, k, band) energies in eV: eigenvalues of the Hamiltonian where the run diagonalises it.
+    """Return (spin, k, band) energies in eV: those that the next iteration starts from in a self-consistent run.
 
-    ``egw`` holds first-order energies of the states of the previous iteration, neither final nor sorted.
+    There ``egw`` holds first-order energies of the states of the previous iteration, with Z, neither final nor sorted.
     """
-    if int(read_array(dataset, 'gwcalctyp')) >= _UPDATES_WAVEFUNCTIONS:
+    if int(read_array(dataset, 'gwcalctyp')) >= _SELF_CONSISTENT:
         return read_array(dataset, 'en_qp_diago').astype(np.complex128)
     return read_array(dataset, 'egw') @ np.array([1, 1j])
 
