@@ -46,6 +46,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ('out-of-memory|[Cc]annot allocate memory|Test failed to allocate', 'ERROR_OUT_OF_MEMORY'),
     ('Checking consistency of input data against itself', 'ERROR_INCONSISTENT_INPUT'),
 )
+_INPUT_SOURCES = re.compile(r'm_(chkinp|invars[012]|ingeo(bld)?|inkpts|dtset)\.F90')
 _CRASH = re.compile(r'(Fortran runtime error: .*|Program received signal .*|.*[Ss]egmentation fault.*)')
 
 
@@ -55,10 +56,18 @@ def define_exit_codes(spec: CalcJobProcessSpec) -> None:
         spec.exit_code(status, label, message=message)
 
 
-def classify_message(message: str) -> str | None:
-    """Return the label of the exit code for a message of ABINIT or of the runtime, or None if it is not known."""
+def classify_message(message: str, source: str = '') -> str | None:
+    """Return the label of the exit code for a message of ABINIT or of the runtime, or None if it is not known.
+
+    Args:
+        message: the text.
+        source: the source file of ABINIT that wrote it; those that read the input only complain about the input.
+    """
     flat = ' '.join(message.split())
-    return next((label for pattern, label in _PATTERNS if re.search(pattern, flat)), None)
+    label = next((label for pattern, label in _PATTERNS if re.search(pattern, flat)), None)
+    if label is None and _INPUT_SOURCES.match(source):
+        return 'ERROR_INCONSISTENT_INPUT'
+    return label
 
 
 def find_crash(standard_error: str) -> str | None:

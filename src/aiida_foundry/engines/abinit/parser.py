@@ -124,10 +124,10 @@ class AbinitParser(Parser):
         """Return why the run stopped, or why its result is not what was asked for."""
         events = (*log.events, *parse_events(self._read_text(ABORT_FILE)))
         fatal = [event for event in events if event.tag == 'BUG' or event.tag.upper().endswith('ERROR')]
-        text = '\n'.join(event.message for event in fatal)
+        text = '\n'.join(f'{event.message} [{event.source}]' for event in fatal)
         if (electrons := parse_required_electrons(text)) is not None:
             self.results['number_of_electrons'] = electrons
-        if label := next((label for event in fatal if (label := classify_message(event.message))), None):
+        if label := next((label for event in fatal if (label := classify_message(event.message, event.source))), None):
             return _Failure(label, text)
         if fatal:
             return _Failure('ERROR_ABINIT_BUG' if fatal[0].tag == 'BUG' else 'ERROR_ABINIT', text)
