@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from aiida_foundry.cli.console import echo_json
-from aiida_foundry.cli.results import process_record
+from aiida_foundry.cli.results import gap_records, process_record
 from aiida_foundry.cli.tables import print_process
 from aiida_foundry.common.errors import InputError
 
@@ -65,9 +68,7 @@ def run_here(builder: ProcessBuilder, console: Console, as_json: bool) -> int:
         echo_json(process_record(node))
     else:
         print_process(console, node)
-        console.print(
-            escape(f'Find it again:\n  {query_command(node)}\n  aiida-foundry show {node.pk}'), soft_wrap=True
-        )
+        print_query(console, node)
     return 0 if node.is_finished_ok else 1
 
 
@@ -113,19 +114,33 @@ def require_daemon() -> None:
         )
 
 
+def print_query(console: Console, node: ProcessNode) -> None:
+    """Print the commands that find a process again, each on one line however narrow the terminal."""
+    console.print('Find it again:')
+    for command in (query_command(node), f'{_environment()}aiida-foundry show {node.pk}'):
+        console.print(f'  {escape(command)}', soft_wrap=True)
+
+
 def query_command(node: ProcessNode) -> str:
-    """Return a shell command that finds the gaps of a process again with the QueryBuilder."""
+    """Return a shell command that finds the result of a process again with the QueryBuilder, from any folder."""
     from aiida.manage import get_manager
 
     profile = get_manager().get_profile()
     name = profile.name if profile is not None else ''
-    return f'verdi -p {name} shell -c "{query_statement(node.uuid)}"'
-
-
-def query_statement(uuid: str) -> str:
-    """Return the Python statement of `query_command`: gaps, or output parameters, of a process with this UUID."""
-    return (
-        f"print(QueryBuilder().append(ProcessNode, filters={{'uuid': '{uuid}'}}, tag='process')"
-        ".append(Dict, with_incoming='process', edge_filters={'or': [{'label': {'like': '%gaps'}}, "
-        "{'label': 'output_parameters'}]}, project='attributes').all(flat=True))"
+    label = '%gaps' if gap_records(node) else 'output_parameters'
+    statements = (
+        'from aiida import load_profile',
+        'from aiida.orm import Dict, ProcessNode, QueryBuilder',
+        f"load_profile('{name}')",
+        f"query = QueryBuilder().append(ProcessNode, filters={{'uuid': '{node.uuid}'}}, tag='process')",
+        f"links = {{'label': {{'like': '{label}'}}}}",
+        "query.append(Dict, with_incoming='process', edge_filters=links, project='attributes')",
+        'print(query.all(flat=True))',
     )
+    return f'{_environment()}{shlex.quote(sys.executable)} -c "{"; ".join(statements)}"'
+
+
+def _environment() -> str:
+    """Return the assignment that leads another shell to the AiiDA configuration of this one."""
+    path = os.environ.get('AIIDA_PATH')
+    return f'AIIDA_PATH={shlex.quote(path)} ' if path else ''

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from aiida_foundry import __version__
 from aiida_foundry.cli.results import describe_structure
+from aiida_foundry.setup.codes import EXTRA
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -39,10 +40,16 @@ def plan_record(
             'atoms': len(structure.sites),
             'volume': structure.get_cell_volume(),
         },
-        'code': {'label': code.full_label, 'executable': str(code.filepath_executable), 'about': code.description},
+        'code': {'label': code.full_label, 'executable': str(code.filepath_executable), 'version': code_version(code)},
         'inputs': dict(flatten_inputs(builder._inputs(prune=True))),
         'cost': cost,
     }
+
+
+def code_version(code: AbstractCode) -> str | None:
+    """Return the version that setup read from the executable, if the code is one of its."""
+    version: str | None = code.base.extras.get(EXTRA, {}).get('version')
+    return version
 
 
 def flatten_inputs(inputs: Mapping[str, Any], path: str = '') -> Iterator[tuple[str, Any]]:
@@ -84,7 +91,8 @@ def print_plan(console: Console, record: Mapping[str, Any]) -> None:
         f'{structure["formula"]}, {structure["space_group"]} ({structure["number"]}), {structure["atoms"]} atoms, '
         f'{structure["volume"]:.2f} Å³',
     )
-    table.add_row('engine', escape(f'{code["label"]}: {code["about"] or code["executable"]}'))
+    version = code['version'] or 'of unknown version'
+    table.add_row('engine', escape(f'{code["label"]} {version} ({code["executable"]})'))
     console.print(table)
     _print_inputs(console, record['inputs'])
     print_cost(console, record['cost'])
@@ -94,20 +102,41 @@ def _print_inputs(console: Console, inputs: Mapping[str, Any]) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column('input', overflow='fold')
     table.add_column('value', overflow='fold')
-    for path, value in inputs.items():
+    for path, value in merge_methods(inputs).items():
         table.add_row(path, escape(str(value)))
     console.print(table)
 
 
+def merge_methods(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the inputs that all methods of ``gw.variants`` have in common once, as ``methods.*``."""
+    by_name: dict[str, dict[str, Any]] = {}
+    for path, value in inputs.items():
+        if path.startswith('methods.'):
+            _, method, name = path.split('.', maxsplit=2)
+            by_name.setdefault(name, {})[method] = value
+    number = max((len(values) for values in by_name.values()), default=0)
+    common = {
+        name
+        for name, values in by_name.items()
+        if len(values) == number and all(value == next(iter(values.values())) for value in values.values())
+    }
+    merged: dict[str, Any] = {}
+    for path, value in inputs.items():
+        name = path.split('.', maxsplit=2)[-1]
+        merged[f'methods.*.{name}' if path.startswith('methods.') and name in common else path] = value
+    return merged
+
+
 def print_cost(console: Console, cost: list[dict[str, Any]]) -> None:
     """Print the expected cost of each step and of all."""
-    table = Table(box=box.SIMPLE_HEAD, title='Estimated cost', title_justify='left')
-    table.add_column('step', no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column('estimated cost', no_wrap=True)
     table.add_column('core-s', justify='right')
     table.add_column('memory (MB)', justify='right')
-    table.add_column('basis', overflow='fold')
     for step in cost:
-        table.add_row(step['step'], f'{step["core_seconds"]:.0f}', f'{step["memory_mb"]:.0f}', escape(step['basis']))
+        table.add_row(step['step'], f'{step["core_seconds"]:.0f}', f'{step["memory_mb"]:.0f}')
     total = math.fsum(step['core_seconds'] for step in cost)
-    table.add_row('all', f'{total:.0f}', f'{max((step["memory_mb"] for step in cost), default=0):.0f}', '')
+    table.add_row('all', f'{total:.0f}', f'{max((step["memory_mb"] for step in cost), default=0):.0f}')
     console.print(table)
+    for basis in dict.fromkeys(step['basis'] for step in cost):
+        console.print(f'Basis: {escape(basis)}')

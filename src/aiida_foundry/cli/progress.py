@@ -82,7 +82,7 @@ def calculation_steps(runner: LocalRunner) -> list[Step]:
 
     now = time.monotonic()
     return [
-        Step(_path(runner, pk), pk, _state(timed), (timed.ended or now) - timed.started)
+        Step(_path(runner, pk), pk, timed.state, (timed.ended or now) - timed.started)
         for pk, timed in runner.timed.items()
         if isinstance(timed.process, CalcJob)
     ]
@@ -99,14 +99,3 @@ def _path(runner: LocalRunner, pk: int) -> str:
             labels.insert(0, label)
         timed = None if parent is None else runner.timed.get(parent)
     return ' / '.join(labels) or runner.timed[pk].process.__class__.__name__
-
-
-def _state(timed: Timed) -> str:
-    if timed.ended is None:
-        return 'running'
-    node = timed.process.node
-    if node.is_killed:
-        return 'killed'
-    if not node.is_finished_ok:
-        return 'failed'
-    return 'reused' if node.base.caching.is_created_from_cache else 'finished'

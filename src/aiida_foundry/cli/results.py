@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.common.experiment import ExperimentalGap, experimental_gap
+from aiida_foundry.workflows.gw.methods import METHODS
 
 if TYPE_CHECKING:
     from aiida.orm import Data, Dict, ProcessNode, StructureData
@@ -89,7 +90,9 @@ def gap_records(node: ProcessNode) -> list[GapRecord]:
     """Return one record for each set of gaps among the outputs: one for ``gw.gap``, several for ``gw.variants``."""
     nodes = outputs(node)
     spaces = [path.removesuffix('gaps') for path in nodes if path == 'gaps' or path.endswith('.gaps')]
-    return [_gap_record(node, nodes[f'{space}gaps'], nodes.get(f'{space}cost')) for space in spaces]
+    records = [_gap_record(node, nodes[f'{space}gaps'], nodes.get(f'{space}cost')) for space in spaces]
+    order = list(METHODS)
+    return sorted(records, key=lambda record: order.index(record.method) if record.method in order else len(order))
 
 
 def _gap_record(node: ProcessNode, gaps: Dict, cost: Dict | None) -> GapRecord:

@@ -33,11 +33,12 @@ KILL_TIMEOUT = 30
 
 @dataclass
 class Timed:
-    """A process with the times in seconds at which it began and ended."""
+    """A process, the times in seconds at which it began and ended, and what became of it."""
 
     process: Process
     started: float
     ended: float | None = None
+    state: str = 'running'
 
 
 class LocalRunner(Runner):
@@ -75,8 +76,17 @@ class LocalRunner(Runner):
 
 def _note_end(timed: Timed, future: asyncio.Future) -> None:
     timed.ended = time.monotonic()
+    timed.state = _final_state(timed.process.node)
     if not future.cancelled():
         future.exception()  # looked at, so that asyncio does not report it: the node has it
+
+
+def _final_state(node: ProcessNode) -> str:
+    if node.is_killed:
+        return 'killed'
+    if not node.is_finished_ok:
+        return 'failed'
+    return 'reused' if node.base.caching.is_created_from_cache else 'finished'
 
 
 def run_blocking(builder: ProcessBuilder, observe: Callable[[LocalRunner], None]) -> ProcessNode:
