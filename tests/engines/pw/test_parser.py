@@ -1,0 +1,93 @@
+"""The parser with a shared schema gives what the parser of aiida-quantumespresso gives."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from aiida.plugins import ParserFactory, WorkflowFactory
+from aiida_quantumespresso.parsers.parse_xml import parse
+from xmlschema import XMLSchema
+
+from aiida_foundry.engines.pw.parser import SharedSchemaPwParser, read_schema
+
+
+def contents(node):
+    """Return what a data node holds."""
+    if isinstance(node, orm.Dict):
+        return node.get_dict()
+    return {name: node.get_array(name).tolist() for name in node.get_arraynames()} | node.base.attributes.all
+
+
+@pytest.mark.parametrize('case', ['si', 'al'])
+def test_same_outputs_as_upstream(make_calculation, case):
+    node = make_calculation(case)
+    ours, our_run = SharedSchemaPwParser.parse_from_node(node, store_provenance=False)
+    theirs, their_run = ParserFactory('quantumespresso.pw').parse_from_node(node, store_provenance=False)
+    assert our_run.exit_status == their_run.exit_status == 0
+    assert sorted(ours) == sorted(theirs) == ['output_band', 'output_parameters', 'output_trajectory']
+    for label in ours:
+        assert contents(ours[label]) == contents(theirs[label]), label
+
+
+def test_values_are_those_of_the_output(make_calculation):
+    results, _ = SharedSchemaPwParser.parse_from_node(make_calculation('si'), store_provenance=False)
+    # `!    total energy              =     -15.83359512 Ry` in tests/fixtures/pw/si/aiida.out; 1 Ry of CODATA 2018
+    assert results['output_parameters']['energy'] == pytest.approx(-15.83359512 * 13.605693123, abs=1e-4)
+    assert np.shape(results['output_band'].get_bands()) == (8, 4)
+
+
+def test_schema_is_built_once(make_calculation):
+    read_schema.cache_clear()
+    for case in ('si', 'al', 'si'):
+        SharedSchemaPwParser.parse_from_node(make_calculation(case), store_provenance=False)
+    assert read_schema.cache_info().misses == 1
+    assert read_schema.cache_info().hits == 2
+    assert parse.XMLSchema is XMLSchema
+
+
+@pytest.mark.parametrize(
+    ('xml', 'label'),
+    [(b'<espresso', 'ERROR_OUTPUT_XML_PARSE'), (b'<espresso a="1"/>', 'ERROR_OUTPUT_XML_PARSE')],
+)
+def test_broken_xml_is_an_error(make_calculation, xml, label):
+    node = make_calculation('si', {'data-file-schema.xml': xml})
+    _, run = SharedSchemaPwParser.parse_from_node(node, store_provenance=False)
+    assert run.exit_status == node.process_class.exit_codes[label].status
+    assert parse.XMLSchema is XMLSchema
+
+
+def test_entry_point():
+    assert ParserFactory('foundry.pw') is SharedSchemaPwParser
+
+
+@pytest.mark.engine
+def test_silicon_with_fixed_occupations_runs_once(engine_codes, make_calculation, pbe_family):
+    """The base work chain of aiida-quantumespresso with our parser: no second run for the band occupations."""
+    given = make_calculation('si').inputs
+    builder = WorkflowFactory('quantumespresso.pw.base').get_builder()
+    builder.kpoints = given.kpoints
+    builder.pw.code = engine_codes['pw']
+    builder.pw.structure = given.structure
+    builder.pw.pseudos = pbe_family.get_pseudos(structure=given.structure)
+    builder.pw.parameters = orm.Dict(
+        {
+            'CONTROL': {'calculation': 'scf'},
+            'SYSTEM': {'ecutwfc': 16.0, 'ecutrho': 64.0, 'occupations': 'fixed'},
+            'ELECTRONS': {'conv_thr': 1e-8},
+        }
+    )
+    builder.pw.metadata.options = {
+        'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1},
+        'withmpi': False,
+        'parser_name': 'foundry.pw',
+    }
+    results, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    assert len(node.called) == 1
+    text = node.called[0].outputs.retrieved.base.repository.get_object_content('aiida.out')
+    printed = float(re.search(r'^!\s+total energy\s+=\s+(\S+) Ry', text, re.MULTILINE)[1])
+    assert results['output_parameters']['energy'] == pytest.approx(printed * 13.605693123, abs=1e-4)
