@@ -274,10 +274,8 @@ def check_ground_state(inputs: Mapping[str, Any]) -> None:
         'functional': done['ixc'] != wanted['ixc'],
         'number of bands': done['nband'] - done['nbdbuf'] < parameters['bands'],
         'folder': run.outputs.remote_folder.uuid != inputs['ground_state']['wavefunctions'].uuid,
-        'pseudopotentials': any(
-            run.inputs.pseudos[kind].get_content() != psp8.upf_to_psp8(upf.get_content())
-            for kind, upf in inputs['pseudos'].items()
-        ),
+        'pseudopotentials': {kind: pseudo.get_content() for kind, pseudo in run.inputs.pseudos.items()}
+        != {kind: psp8.upf_to_psp8(upf.get_content()) for kind, upf in inputs['pseudos'].items()},
     }
     _refuse('ground_state', [name for name, differs in differences.items() if differs])
 
