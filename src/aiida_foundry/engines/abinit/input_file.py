@@ -42,7 +42,8 @@ def format_variable(name: str, value: Any) -> str:
 def structure_variables(structure: orm.StructureData) -> dict[str, Any]:
     """Return the variables of cell and atoms: one type per kind, lengths in bohr, positions reduced.
 
-    All digits of the double-precision numbers are kept, so that ABINIT (``tolsym`` 1e-5) finds the full symmetry.
+    All digits are kept, so that ABINIT (``tolsym`` 1e-5) finds the full symmetry; reduced positions lose only the
+    rounding errors of the change of coordinates.
     """
     kinds = structure.get_kind_names()
     symbols = {kind.name: kind.symbol for kind in structure.kinds}
@@ -55,7 +56,7 @@ def structure_variables(structure: orm.StructureData) -> dict[str, Any]:
         'typat': [kinds.index(site.kind_name) + 1 for site in structure.sites],
         'acell': [1.0, 1.0, 1.0],
         'rprim': (cell / BOHR_TO_ANGSTROM).tolist(),
-        'xred': positions.tolist(),
+        'xred': (np.round(positions, 13) + 0.0).tolist(),
     }
 
 
