@@ -56,29 +56,11 @@ def _contains(rows: IntArray, queries: IntArray) -> np.ndarray:
     return counts[inverse.ravel()[len(rows) :]] > 1
 
 
-def primitive(film: IntArray, substrate: IntArray) -> np.ndarray:
-    """Tell which matches are not repetitions of a smaller match.
-
-    The rows of [film | substrate] span a lattice in Z⁴, and hold all integer points of its plane if and only if the
-    2 × 2 minors are coprime (J. W. S. Cassels, An Introduction to the Geometry of Numbers, section I.2).
-
-    Args:
-        film: superlattice vectors (n, 2, 2) on the primitive surface vectors of the film.
-        substrate: the same of the substrate, for vectors that coincide.
-
-    Returns:
-        A boolean array (n,).
-    """
-    rows = np.concatenate([film, substrate], axis=2)
-    minors = [rows[:, 0, i] * rows[:, 1, j] - rows[:, 0, j] * rows[:, 1, i] for i in range(4) for j in range(i + 1, 4)]
-    return np.gcd.reduce(minors, axis=0) == 1
-
-
 def distinct(film: IntArray, substrate: IntArray, operations: tuple[IntArray, IntArray]) -> IntArray:
-    """Choose one of each set of primitive matches that the surface symmetries relate.
+    """Choose one of each set of matches that are repetitions of each other, or that the surface symmetries relate.
 
-    A primitive match is determined by the rational map between the surface lattices, film⁻¹ substrate, whatever the
-    vectors chosen in the coincidence lattice. Symmetry operations u of the film and v of the substrate carry it to
+    What lies on what is told by the rational map between the surface lattices, film⁻¹ substrate, whatever the vectors
+    and the number of repetitions. Symmetry operations u of the film and v of the substrate carry it to
     u⁻¹ film⁻¹ substrate v.
 
     Args:

@@ -49,8 +49,7 @@ class Face:
     @property
     def reciprocal(self) -> FloatArray:
         """The shortest reciprocal vector along the normal, 1/Å (3,): lattice vectors times it are Miller indices."""
-        vector: FloatArray = np.linalg.solve(self.crystal.lattice, self.index)
-        return vector
+        return np.asarray(np.linalg.solve(self.crystal.lattice, self.index), dtype=float)
 
     @cached_property
     def symmetry(self) -> IntArray:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aiida_foundry.analysis.matching.alignments import alignments, distinct, equivalences, primitive
+from aiida_foundry.analysis.matching.alignments import alignments, distinct, equivalences
 from aiida_foundry.analysis.matching.crystal import Crystal
 from aiida_foundry.analysis.matching.faces import Face, distinct_faces, mirror_images
 from aiida_foundry.analysis.matching.lattices import FloatArray, IntArray, area, determinant, transform
@@ -22,7 +22,7 @@ _AREA_STEP = 1e-9
 
 
 class _Candidates(NamedTuple):
-    """Primitive matches: face indices (n,), superlattice vectors (n, 2, 2), areas and strains (n,)."""
+    """Matches: face indices (n,), superlattice vectors (n, 2, 2), areas and strains (n,)."""
 
     film_face: IntArray
     substrate_face: IntArray
@@ -38,9 +38,9 @@ def find_matches(
     """Find all coherent matches of two crystals, smallest area first, least strained first among equal areas.
 
     A match is a film face, a substrate face and a coincidence lattice. Repetitions of a smaller match are left out, and
-    so is all but one of the matches that symmetry makes the same: rotations of either crystal, and reflections of both.
-    What differs by turning the film over, by a mirror image of one crystal alone, or by a rotation that is a symmetry
-    of neither, is kept.
+    all but one of the matches that symmetry makes the same: rotations of either crystal, and reflections of both. What
+    differs by turning the film over, by a mirror image of one crystal alone, or by a rotation that is a symmetry of
+    neither, is kept.
 
     The search runs at the call; match objects are built as they are asked for.
 
@@ -70,7 +70,7 @@ def _match(candidates: _Candidates, row: int, films: list[Face], substrates: lis
 
 
 def _candidates(films: list[Face], substrates: list[Face], max_area: float, limit: Limit) -> _Candidates:
-    """Return every primitive match of every two faces, all alignments included, the least strained first."""
+    """Return every match of every two faces, all alignments included: the smallest, then the least strained first."""
     tables = [superlattices([face.form for face in faces], max_area) for faces in (films, substrates)]
     hits = Lookup(tables[1].form, limit).matches(tables[0].form)
     upper, lower = (table.take(side) for table, side in zip(tables, hits, strict=True))
@@ -85,14 +85,14 @@ def _candidates(films: list[Face], substrates: list[Face], max_area: float, limi
     forms = upper.form[rows], transform(lower.form[rows], turns)
     strains = largest_strain(*map(strain_coordinates, forms))
     areas = np.sqrt(area(forms[0]) * area(forms[1]))
-    kept = np.flatnonzero((determinant(substrate) > 0) & primitive(film, substrate))
-    kept = kept[np.argsort(strains[kept], kind='stable')]
+    kept = np.flatnonzero(determinant(substrate) > 0)
+    kept = kept[np.lexsort((strains[kept], determinant(film[kept])))]
     faces = upper.lattice[rows][kept], lower.lattice[rows][kept]
     return _Candidates(*faces, film[kept], substrate[kept], areas[kept], strains[kept])
 
 
 def _distinct_rows(candidates: _Candidates, films: list[Face], substrates: list[Face]) -> IntArray:
-    """Return the first row of each set of matches that symmetry makes the same."""
+    """Return the first row of each set of matches that repetition or symmetry makes the same."""
     images = mirror_images(films), mirror_images(substrates)
     chosen = [np.empty(0, dtype=np.int64)]
     for i, j in itertools.product(range(len(films)), range(len(substrates))):
