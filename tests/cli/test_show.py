@@ -43,7 +43,7 @@ def test_failure_names_its_origin(invoke, failed_node):
     assert result.exit_code == 0
     assert 'failed with exit status 401' in result.output
     assert 'The self-consistent ground state failed.' in result.output
-    assert f'It began in AbinitCalculation PK {child.pk} [400]: The calculation stopped prematurely' in result.output
+    assert f'It began in AbinitCalculation PK {child.pk} with exit status 400: The calculation stopped' in result.output
     assert f'verdi calcjob outputcat {child.pk}' in result.output
     assert f'verdi process report {failed_node.pk}' in result.output
 
@@ -94,3 +94,15 @@ def test_node_without_process(invoke, silicon):
     result = invoke('show', silicon.pk)
     assert result.exit_code == 2
     assert 'it is a StructureData' in result.output
+
+
+def test_killed_process_says_by_whom(invoke, aiida_profile):
+    node = orm.WorkChainNode()
+    node.set_process_label('AnyWorkChain')
+    node.set_process_state('killed')
+    node.set_process_status('interrupted by the user')
+    node.store()
+    node.seal()
+    output = invoke('show', node.pk).output
+    assert 'killed after' in output
+    assert 'interrupted by the user' in output

@@ -117,23 +117,23 @@ def require_daemon() -> None:
 def print_query(console: Console, node: ProcessNode) -> None:
     """Print the commands that find a process again, each on one line however narrow the terminal."""
     console.print('Find it again:')
-    for command in (query_command(node), f'{_environment()}aiida-foundry show {node.pk}'):
+    commands = [query_command(node)] if gap_records(node) else []
+    for command in [*commands, f'{_environment()}aiida-foundry show {node.pk}']:
         console.print(f'  {escape(command)}', soft_wrap=True)
 
 
 def query_command(node: ProcessNode) -> str:
-    """Return a shell command that finds the result of a process again with the QueryBuilder, from any folder."""
+    """Return a shell command that finds the gaps of a process again with the QueryBuilder, from any folder."""
     from aiida.manage import get_manager
 
     profile = get_manager().get_profile()
     name = profile.name if profile is not None else ''
-    label = '%gaps' if gap_records(node) else 'output_parameters'
     statements = (
         'from aiida import load_profile',
         'from aiida.orm import Dict, ProcessNode, QueryBuilder',
         f"load_profile('{name}')",
         f"query = QueryBuilder().append(ProcessNode, filters={{'uuid': '{node.uuid}'}}, tag='process')",
-        f"links = {{'label': {{'like': '{label}'}}}}",
+        "links = {'label': {'like': '%gaps'}}",
         "query.append(Dict, with_incoming='process', edge_filters=links, project='attributes')",
         'print(query.all(flat=True))',
     )

@@ -52,7 +52,7 @@ class Progress:
         """Look at the processes of the runner."""
         steps = calculation_steps(runner)
         if self._live is not None:
-            self._live.update(self._table(steps))
+            self._live.update(self._table(steps, runner.interrupted))
         else:
             self._print_changes(steps)
 
@@ -66,14 +66,15 @@ class Progress:
             elapsed = time.monotonic() - self._started
             self._console.print(f'{elapsed:7.1f} s  {step.name} ({step.pk}) {state}{duration}')
 
-    def _table(self, steps: list[Step]) -> Group:
+    def _table(self, steps: list[Step], interrupted: bool) -> Group:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         for step in steps[-SHOWN_STEPS:]:
             state = Spinner('dots', step.state) if step.state == 'running' else Text(step.state, STYLES[step.state])
             table.add_row(state, step.name, f'{step.seconds:.1f} s', f'PK {step.pk}')
         ended = sum(step.state != 'running' for step in steps)
         elapsed = time.monotonic() - self._started
-        return Group(table, Text(f'{ended} of {len(steps)} started steps ended, {elapsed:.0f} s; Ctrl-C kills', 'dim'))
+        hint = 'killing' if interrupted else 'Ctrl-C kills'
+        return Group(table, Text(f'{ended} of {len(steps)} started steps ended, {elapsed:.0f} s; {hint}', 'dim'))
 
 
 def calculation_steps(runner: LocalRunner) -> list[Step]:

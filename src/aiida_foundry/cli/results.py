@@ -162,7 +162,9 @@ def failure_record(node: ProcessNode) -> dict[str, Any] | None:
 
 
 def origin_of_failure(node: ProcessNode) -> ProcessNode:
-    """Return the last failed process below ``node`` that has no failed child itself."""
+    """Return the last failed process below ``node`` that has no failed child itself; killing comes from above."""
+    if node.is_killed:
+        return node
     failed = [child for child in node.called if child.is_terminated and not child.is_finished_ok]
     if not failed:
         return node

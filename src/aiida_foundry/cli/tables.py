@@ -95,17 +95,17 @@ def _print_outputs(console: Console, node: ProcessNode) -> None:
 
 
 def print_failure(console: Console, node: ProcessNode) -> None:
-    """Print where a failure began, its message, and the commands that show more."""
+    """Print why a process failed, where that began, and the commands that show more."""
     failure = failure_record(node)
     if failure is None:
         return
-    own = node.exit_message
-    if own and failure['pk'] != node.pk:
-        console.print(f'[red]{escape(own)}[/]')
-    status = '' if failure['exit_status'] is None else f' [{failure["exit_status"]}]'
-    console.print(
-        f'[red]It began in {failure["process"]} PK {failure["pk"]}{escape(status)}:[/] {escape(failure["message"])}'
-    )
+    message = escape(failure['message'])
+    if failure['pk'] == node.pk:
+        console.print(f'[red]{message}[/]')
+    else:
+        status = '' if failure['exit_status'] is None else f' with exit status {failure["exit_status"]}'
+        console.print(f'[red]{escape(node.exit_message or "")}[/]')
+        console.print(f'It began in {failure["process"]} PK {failure["pk"]}{status}: [red]{message}[/]')
     console.print(f'All reports:  verdi process report {node.pk}')
     if failure['process'].endswith('Calculation'):
         console.print(f'Engine output:  verdi calcjob outputcat {failure["pk"]}')
