@@ -49,9 +49,10 @@ class AbinitBaseWorkChain(BaseRestartWorkChain):
             'diemix': 1.0,  # of ABINIT for norm-conserving pseudopotentials
             'factor_diemix': 0.5,
             'npulayit': 15,  # longer history than ABINIT's 7: helps where the mixing is damped
+            # Below `max_iterations` (5), so that giving up has its own exit code.
             'maximum_scf_restarts': 3,
-            'maximum_walltime_restarts': 5,
-            'maximum_relaxation_restarts': 5,
+            'maximum_walltime_restarts': 3,
+            'maximum_relaxation_restarts': 3,
             'maximum_band_increases': 3,
             'factor_nband': 0.05,  # as PwBaseWorkChain of aiida-quantumespresso
             'minimum_additional_bands': 4,
@@ -173,7 +174,7 @@ class AbinitBaseWorkChain(BaseRestartWorkChain):
         """Continue where the run stopped.
 
         Cause: ABINIT saw the end of the walltime and stopped between two iterations. Remedy: start from its
-        wavefunctions, and from its structure if it was relaxing. Gives up: after five continuations.
+        wavefunctions, and from its structure if it was relaxing. Gives up: after three continuations.
         """
         if self._count('walltime') > self.defaults.maximum_walltime_restarts:
             message = f'still unfinished after {self.defaults.maximum_walltime_restarts} continuations'
@@ -284,8 +285,8 @@ class AbinitBaseWorkChain(BaseRestartWorkChain):
     def handle_relaxation_not_converged(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:
         """Continue the relaxation.
 
-        Cause: too few steps. Remedy: as many again from the last structure and wavefunctions. Gives up: after five
-        continuations.
+        Cause: too few steps. Remedy: as many again from the last structure and wavefunctions. Gives up: after
+        three continuations.
         """
         if self._count('relaxation') > self.defaults.maximum_relaxation_restarts:
             message = f'forces remain after {self.defaults.maximum_relaxation_restarts} continuations'

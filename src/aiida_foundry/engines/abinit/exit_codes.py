@@ -30,6 +30,21 @@ EXIT_CODES: dict[str, tuple[int, str]] = {
     'ERROR_ABINIT_BUG': (351, 'ABINIT reports a bug of its own: {message}'),
 }
 
+#: Failures that may not come back when the same inputs run again: AiiDA's caching must not return them.
+TRANSIENT = (
+    'ERROR_OUTPUT_LOG_MISSING',
+    'ERROR_OUTPUT_INCOMPLETE',
+    'ERROR_CRASHED',
+    'ERROR_MISSING_PARENT_FILE',
+    'ERROR_INCOMPATIBLE_PARENT_FILE',
+    'ERROR_OUT_OF_WALLTIME',
+    'ERROR_OUT_OF_WALLTIME_INTERRUPTED',
+    'ERROR_OUT_OF_MEMORY',
+    'ERROR_NETCDF_MISSING',
+    'ERROR_NETCDF_UNREADABLE',
+    'ERROR_NOT_A_NUMBER',
+)
+
 # First match wins. Patterns are searched in messages with all white space reduced to single blanks.
 _PATTERNS: tuple[tuple[str, str], ...] = (
     ('not one of the registered input variable names', 'ERROR_UNREADABLE_INPUT'),
@@ -53,7 +68,7 @@ _CRASH = re.compile(r'(Fortran runtime error: .*|Program received signal .*|.*[S
 def define_exit_codes(spec: CalcJobProcessSpec) -> None:
     """Add all exit codes to the specification of the calculation."""
     for label, (status, message) in EXIT_CODES.items():
-        spec.exit_code(status, label, message=message)
+        spec.exit_code(status, label, message=message, invalidates_cache=label in TRANSIENT)
 
 
 def classify_message(message: str, source: str = '') -> str | None:

@@ -19,7 +19,7 @@ def test_as_in_the_text_file(spectra, case_folder):
     table = np.loadtxt(case_folder('bse') / 'out_EXC_MDF')
     assert spectra.frequencies == pytest.approx(table[:, 0], abs=1e-3)
     epsilon = table[:, 1::2] + 1j * table[:, 2::2]
-    assert spectra.excitonic.T == pytest.approx(epsilon, abs=1e-4)
+    assert pytest.approx(epsilon, abs=1e-4) == spectra.excitonic.T
 
 
 def test_absorption_is_positive(spectra):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-
+import numpy as np
 import pytest
 
 from aiida_foundry.engines.abinit.parse_raw import gsr, mdf, response, sigres
@@ -29,12 +28,12 @@ def test_every_truncation_is_refused(case_folder, case, name, read):
 def test_overwritten_head_is_refused_or_read(case_folder, case, name, read):
     """A damaged file either raises the one error or still holds what the reader needs; nothing else may happen."""
     content = (case_folder(case) / name).read_bytes()
-    generator = random.Random(1)
+    generator = np.random.default_rng(1)
     refused = 0
     for _ in range(40):
         damaged = bytearray(content)
         for _ in range(200):
-            damaged[generator.randrange(20000)] = generator.randrange(256)
+            damaged[generator.integers(20000)] = generator.integers(256)
         try:
             read(bytes(damaged))
         except UnreadableNetcdfError:
