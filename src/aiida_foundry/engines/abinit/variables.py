@@ -19,7 +19,7 @@ OWNED: dict[str, str] = {
     **dict.fromkeys(('ndtset', 'jdtset', 'udtset'), _MULTI_DATASET),
     **dict.fromkeys(('natom', 'ntypat', 'typat', 'znucl', 'natrd', 'structure', 'xyzfile'), _STRUCTURE),
     **dict.fromkeys(('acell', 'rprim', 'rprimd', 'angdeg', 'scalecart', 'brvltt'), _STRUCTURE),
-    **dict.fromkeys(('xred', 'xcart', 'xangst', 'nimage'), _STRUCTURE),
+    **dict.fromkeys(('xred', 'xcart', 'nimage'), _STRUCTURE),
     **dict.fromkeys(('kpt', 'nkpt', 'kptnrm', 'wtk', 'ngkpt', 'nshiftk', 'shiftk', 'kptrlatt', 'kptrlen'), _KPOINTS),
     **dict.fromkeys(('kptbounds', 'nkpath', 'ndivk', 'ndivsm'), _KPOINTS),
     **dict.fromkeys(('pseudos', 'pp_dirpath', 'npsp', 'ntypalch', 'algalch', 'mixalch'), _PSEUDOS),
