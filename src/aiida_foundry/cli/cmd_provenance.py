@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 FORMATS = ('.svg', '.pdf', '.png')
 
 
+# Iterations of dot's layout, as a fraction of the number of nodes: 180 nodes take 6 s instead of 38 s and look alike.
+QUICK_LAYOUT = {'nslimit': '1', 'nslimit1': '1', 'mclimit': '0.3'}
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -50,7 +54,7 @@ def provenance_graph(node: Node, ancestors_only: bool = False) -> Digraph:
     """Return the graph of what a node was made from and, unless told otherwise, of all that it called and made."""
     from aiida.tools.visualization import Graph
 
-    graph = Graph(graph_attr={'rankdir': 'TB'}, node_id_type='pk')
+    graph = Graph(graph_attr={'rankdir': 'TB', **QUICK_LAYOUT}, node_id_type='pk')
     graph.recurse_ancestors(node, annotate_links='label', include_process_outputs=not ancestors_only)
     if not ancestors_only:
         graph.recurse_descendants(node, annotate_links='label', include_process_inputs=True)
