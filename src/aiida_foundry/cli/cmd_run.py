@@ -26,7 +26,7 @@ Examples:
   aiida-foundry run gw.gap --structure Si --method g0w0-ppm --protocol fast
   aiida-foundry run gw.gap -s si.cif -m g0w0-ppm -m g0w0-ff -m qsgw
   aiida-foundry run gw.gap -s 1234 -m qsgw --code abinit@cluster --daemon
-  aiida-foundry run gw.gap -s GaAs -m qsgw --set screening_cutoff=10 --dry-run""",
+  aiida-foundry run gw.gap -s GaAs -m qsgw --set parameters.screening_cutoff=10 --dry-run""",
 )
 @options.STRUCTURE
 @click.option(
@@ -68,10 +68,9 @@ def gw_gap(
     status is 0 if the workflow succeeded, 1 if it failed, 2 if the input was refused.
     """
     from aiida_foundry.cli.console import echo_json, make_console
-    from aiida_foundry.cli.launch import load_code, require_daemon, run_here, submit
+    from aiida_foundry.cli.launch import import_structure, load_code, require_daemon, run_here, submit
     from aiida_foundry.cli.plan import plan_record, print_plan
     from aiida_foundry.cli.profile import load_profile
-    from aiida_foundry.structures.importers import load_structure
     from aiida_foundry.workflows.gw.cost import estimate
 
     overrides = options.parse_overrides(assignments)
@@ -79,7 +78,7 @@ def gw_gap(
     code = load_code(code_label, 'foundry.abinit')
     if daemon and not dry_run:
         require_daemon()
-    crystal = load_structure(structure, primitive=cell == 'primitive', store=False)
+    crystal = import_structure(structure, cell, store=False)
     builder = _builder(code, crystal, methods, protocol, overrides, family)
     plan = plan_record(builder, crystal, code, estimate(builder))
     console = make_console(stderr=as_json)
@@ -89,7 +88,7 @@ def gw_gap(
             echo_json(plan)
         return
     if not crystal.is_stored:
-        crystal = load_structure(structure, primitive=cell == 'primitive')
+        crystal = import_structure(structure, cell, store=True)
         builder = _builder(code, crystal, methods, protocol, overrides, family)
     launch = submit if daemon else run_here
     context.exit(launch(builder, console, as_json))

@@ -7,6 +7,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.markup import escape
 
@@ -17,7 +18,19 @@ from aiida_foundry.common.errors import InputError
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
-    from aiida.orm import AbstractCode, ProcessNode
+    from aiida.orm import AbstractCode, ProcessNode, StructureData
+
+
+def import_structure(spec: str, cell: str, store: bool) -> StructureData:
+    """Return the structure that an option means; Ctrl-C, which kills a calcfunction, aborts the command."""
+    from plumpy import KilledError
+
+    from aiida_foundry.structures.importers import load_structure
+
+    try:
+        return load_structure(spec, primitive=cell == 'primitive', store=store)
+    except KilledError:
+        raise click.Abort from None
 
 
 def load_code(label: str, engine: str) -> AbstractCode:

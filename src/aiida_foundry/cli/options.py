@@ -79,7 +79,7 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
         path, separator, text = assignment.partition('=')
         keys = path.strip().split('.')
         if not separator or not all(keys):
-            raise InputError(f'--set {assignment}', 'it is not KEY=VALUE', 'Write for example --set screening.cutoff=8')
+            raise InputError(f'--set {assignment}', 'it is not KEY=VALUE', 'Write e.g. --set parameters.bands=60')
         _insert(overrides, keys, _parse_value(text, assignment), assignment)
     return overrides
 
