@@ -10,6 +10,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 
 from aiida_foundry.engines.abinit.base import AbinitBaseWorkChain
+from aiida_foundry.engines.abinit.parse_raw.gsr import parse_gsr
 from aiida_foundry.engines.abinit.parse_raw.sigres import parse_sigres
 
 pytestmark = [
@@ -61,14 +62,13 @@ def test_plasmon_pole_and_self_consistent_chain(run, case_folder):
     assert energies == pytest.approx(stored.qp_energies, abs=5e-3, nan_ok=True)
 
 
-def test_restart_of_a_cycle_that_did_not_converge(run):
+def test_restart_of_a_cycle_that_did_not_converge(run, case_folder):
     """The handler continues from the wavefunctions, and the result is that of one long cycle."""
-    interrupted, node = run(SCF | {'nstep': 4})
+    outputs, node = run(SCF | {'nstep': 4})
     assert [child.exit_status for child in node.called] == [340, 0]
     assert 'irdwfk 1' in node.called[-1].base.repository.get_object_content('aiida.abi')
-    whole, _ = run(SCF)
-    energies = [outputs['output_parameters']['energy'] for outputs in (interrupted, whole)]
-    assert energies[0] == pytest.approx(energies[1], abs=1e-6)
+    whole = parse_gsr((case_folder('scf') / 'out_GSR.nc').read_bytes())
+    assert outputs['output_parameters']['energy'] == pytest.approx(whole.energy, abs=1e-6)
 
 
 def test_mesh_and_bands_are_repaired(run, mesh):
@@ -78,11 +78,10 @@ def test_mesh_and_bands_are_repaired(run, mesh):
     assert np.abs(kpoints).sum(axis=1).min() == 0
 
 
-@pytest.mark.parametrize('mode', ['symlink', 'copy'])
-def test_netcdf_files_are_found(run, mode):
+def test_netcdf_files_are_found(run):
     """With ``iomode 3`` the large files end in ``.nc``."""
     density = run(SCF | {'iomode': 3})[0]['remote_folder']
-    outputs, _ = run(
-        NSCF | {'nband': 6, 'nbdbuf': 0}, parents={'density': density}, settings=orm.Dict({'restart_mode': mode})
-    )
-    assert outputs['output_bands'].get_bands().shape == (3, 6)
+    for mode in ('symlink', 'copy'):
+        settings = orm.Dict({'restart_mode': mode})
+        outputs, _ = run(NSCF | {'nband': 6, 'nbdbuf': 0}, parents={'density': density}, settings=settings)
+        assert outputs['output_bands'].get_bands().shape == (3, 6)
