@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from threading import Thread
 
 import pytest
 from aiida import orm
@@ -58,6 +59,10 @@ def storage(open_storage):
     storage = open_storage()
     orm.User(email='a@b.org', backend=storage).store()
     return storage
+
+
+def holds_lock(storage):
+    return storage.get_session().connection().connection.dbapi_connection.in_transaction
 
 
 def user_of(storage):
@@ -144,6 +149,43 @@ def test_rows_can_be_changed_while_iterating(storage, batch_size):
     for (node,) in orm.QueryBuilder(storage).append(orm.Dict).iterall(batch_size=batch_size):
         node.base.extras.set('seen', True)
     assert orm.QueryBuilder(storage).append(orm.Dict, filters={'extras.seen': True}).count() == 5
+
+
+def test_an_iteration_that_ends_early_holds_no_lock(storage):
+    for value in range(3):
+        make_dict(storage, value)
+    next(iter(orm.QueryBuilder(storage).append(orm.Dict).iterall()))
+    next(iter(orm.QueryBuilder(storage).append(orm.Dict, project='id').iterdict()))
+    assert not holds_lock(storage)
+
+
+def test_transactions_of_two_processes_wait_for_each_other(storage, open_storage):
+    """A transaction that reads, while another process wants to write, can itself write: core.sqlite_dos fails here."""
+    other = open_storage()
+    writer = Thread(target=lambda: make_dict(other, 2))
+    with storage.transaction():
+        assert orm.QueryBuilder(storage).append(orm.Dict).count() == 0
+        writer.start()
+        writer.join(timeout=0.5)
+        make_dict(storage, 1)
+    writer.join()
+    assert sorted(orm.QueryBuilder(storage).append(orm.Dict, project='attributes.value').all(flat=True)) == [1, 2]
+
+
+def test_a_failed_transaction_changes_nothing_and_holds_no_lock(storage):
+    user = user_of(storage)
+
+    def fail():
+        with storage.transaction():
+            orm.Dict({'value': 1}, backend=storage, user=user).store()
+            with storage.transaction():
+                orm.Dict({'value': 2}, backend=storage, user=user).store()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert not holds_lock(storage)
+    assert orm.QueryBuilder(storage).append(orm.Dict).count() == 0
 
 
 def test_a_failed_query_leaves_the_session_usable(storage):

@@ -1,14 +1,16 @@
-"""SQLite storage of the profiles that setup makes: the files of ``core.sqlite_dos``, with less work per query.
+"""SQLite storage of the profiles that setup makes: the files of ``core.sqlite_dos``, fit for several workers at once.
 
 An AiiDA process asks at each of its steps for the links of a few nodes. The storage of aiida-core builds a new
 SQLAlchemy statement for each question (aliases of the tables, with all their columns) and wraps each answer in a
-transaction, whose end makes SQLAlchemy forget, and then read again, every row that it holds.
+transaction, whose end makes SQLAlchemy forget, and then read again, every row that it holds. Its transactions start as
+readers: SQLite refuses to let them write, at once and as ``database is locked``, if another process wrote meanwhile.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,9 @@ from aiida.common.exceptions import StorageBackupError
 from aiida.common.hashing import make_hash
 from aiida.storage.sqlite_dos.backend import SqliteDosStorage
 from aiida.storage.sqlite_zip.orm import SqliteQueryBuilder
+from aiida.storage.sqlite_zip.utils import create_sqla_engine
 from sqlalchemy import text
+from sqlalchemy.orm import scoped_session, sessionmaker
 
 from aiida_foundry.setup.checkpoints import use_libyaml
 
@@ -25,20 +29,30 @@ if TYPE_CHECKING:
     from aiida.orm.implementation.querybuilder import QueryDictType
     from aiida.storage.psql_dos.orm.querybuilder.main import BuiltQuery
     from disk_objectstore.backup_utils import BackupManager
+    from sqlalchemy.orm import Session
 
 MAX_BUILT_QUERIES = 256
 """Statements kept per session: the questions of some ten processes that run at once, at about 20 kB each."""
 
+LOCK_TIMEOUT = 60.0
+"""Seconds to wait for another process that writes. Python waits 5 s, which a loaded machine exceeds."""
+
+BUILT, READING = 'foundry_built_queries', 'foundry_reading'  # entries of `Session.info`
+
 
 class ReusingQueryBuilder(SqliteQueryBuilder):
-    """Query builder that keeps the statements it built, and reads whole results without a transaction."""
+    """Query builder that keeps the statements it built, and hands out rows after all are read.
+
+    The base class hands rows out within a transaction, so that a change to one cannot invalidate the cursor. An
+    iteration that ends early, as AiiDA's search for a node to take from the cache does, then leaves it open.
+    """
 
     def get_query(self, data: QueryDictType) -> BuiltQuery:
         """Return the statement of a query, which is built if this session did not build the same one lately.
 
         The base class keeps the last statement of each instance by the same hash; most instances ask once.
         """
-        built: OrderedDict[str, BuiltQuery] = self.get_session().info.setdefault('foundry_built_queries', OrderedDict())
+        built: OrderedDict[str, BuiltQuery] = self.get_session().info.setdefault(BUILT, OrderedDict())
         key = make_hash(data)
         if key in built:
             built.move_to_end(key)
@@ -49,22 +63,26 @@ class ReusingQueryBuilder(SqliteQueryBuilder):
         return built[key]
 
     def iterall(self, data: QueryDictType, batch_size: int | None) -> Iterator[list[Any]]:
-        """Iterate over the rows of the result.
-
-        The base class opens a transaction, so that a change to a row cannot invalidate the cursor before all rows are
-        read. Without batches all rows are read here before the first is handed out, and there is nothing to protect.
-        """
-        if batch_size is not None:
-            yield from super().iterall(data, batch_size)
-            return
+        """Iterate over the rows of the result; all are read before the first, whatever the size of the batches."""
+        del batch_size
         with self.query_session(data) as built:
             rows = self.get_session().execute(built.query.statement).all()
         for row in rows:
             yield [self.to_backend(item) for item in row]
 
+    def iterdict(self, data: QueryDictType, batch_size: int | None) -> Iterator[dict[str, dict[str, Any]]]:
+        """Iterate over the rows of the result as dictionaries; all are read before the first."""
+        info = self.get_session().info
+        info[READING] = True
+        try:
+            rows = list(super().iterdict(data, batch_size))
+        finally:
+            del info[READING]
+        yield from rows
+
 
 class FoundryStorage(SqliteDosStorage):
-    """Storage ``core.sqlite_dos`` with a query builder that reuses what it built, and fast checkpoints.
+    """Storage ``core.sqlite_dos`` whose processes wait for each other, and do less per query and per checkpoint.
 
     Files and schema are those of the base class: a profile can be switched between the two by its entry
     ``storage.backend`` in AiiDA's configuration. A process that opens the storage uses libyaml from then on.
@@ -73,6 +91,33 @@ class FoundryStorage(SqliteDosStorage):
     def __init__(self, profile: Profile) -> None:
         super().__init__(profile)
         use_libyaml()
+
+    def _initialise_session(self) -> None:
+        """Connect as the base class does, with a longer wait for locks."""
+        engine = create_sqla_engine(self.filepath_database, connect_args={'timeout': LOCK_TIMEOUT})
+        self._session_factory = scoped_session(sessionmaker(bind=engine, future=True, expire_on_commit=True))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a transaction that may write, or one within another.
+
+        The outermost waits for its turn to write when it starts: what it reads cannot be out of date when it writes.
+        An inner one leaves it to the outermost to commit (in the base class it commits both).
+        """
+        session = self.get_session()
+        if session.in_nested_transaction() or READING in session.info:
+            with session.begin_nested() if session.in_nested_transaction() else super().transaction():
+                yield session
+            return
+        connection = session.connection()
+        if not connection.connection.dbapi_connection.in_transaction:
+            connection.exec_driver_sql('BEGIN IMMEDIATE')
+        try:
+            with super().transaction():
+                yield session
+        except BaseException:
+            session.rollback()
+            raise
 
     def query(self) -> ReusingQueryBuilder:
         """Return a query builder of this storage."""
