@@ -112,7 +112,7 @@ def test_other_profile_is_untouched(home, first):
 def test_profile_is_configured(home, first):
     config = json.loads(home.config.read_text())
     profile = config['profiles']['foundry']
-    assert profile['storage']['backend'] == 'core.sqlite_dos'
+    assert profile['storage']['backend'] == 'foundry.sqlite'
     assert profile['process_control']['backend'] == 'core.zeromq'
     assert profile['options']['runner.poll.interval'] == 1
     with closing(sqlite3.connect(_storage(home, 'foundry'))) as connection:

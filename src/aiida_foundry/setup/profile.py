@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 PROFILE = 'foundry'
 
+# The files of `core.sqlite_dos`, opened so that several workers wait for each other instead of failing, and do less
+# per step: docs/design/003-overhead.md.
+STORAGE = 'foundry.sqlite'
+
 # The shared memory of SQLite's write-ahead log does not work over a network (sqlite.org/wal.html).
 LOCAL_FILESYSTEMS = {'btrfs', 'ext2', 'ext3', 'ext4', 'f2fs', 'overlay', 'tmpfs', 'xfs', 'zfs', 'apfs', 'hfs'}
 
@@ -115,7 +119,7 @@ def _create(config: Config, name: str) -> None:
             config,
             name=name,
             email=config.get_option('autofill.user.email') or 'aiida@localhost',
-            storage_backend='core.sqlite_dos',
+            storage_backend=STORAGE,
             storage_config={},
             broker_backend='core.zeromq',
             broker_config=BrokerFactory('core.zeromq').get_default_config(),
@@ -186,10 +190,10 @@ def _use_write_ahead_log(profile: Profile, report: Report) -> None:
 
     A commit then waits for the disk once instead of several times, and readers do not block the writer: AiiDA commits
     at every step of a process. The mode is kept in the file and holds for every process that opens it; the log is
-    merged into the database when the last one closes it. ``verdi storage backup`` copies the database without the log:
-    the daemon must be stopped, as it must be in the other mode, where the copy can be torn.
+    merged into the database when the last one closes it. Only for our storage, whose backup includes the log: that of
+    ``core.sqlite_dos`` copies the database without it.
     """
-    if profile.storage_backend != 'core.sqlite_dos':
+    if profile.storage_backend != STORAGE:
         return
     database = Path(profile.storage_config['filepath']) / 'database.sqlite'
     with closing(sqlite3.connect(database)) as connection:
