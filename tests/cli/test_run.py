@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from aiida import orm
 from aiida.plugins import WorkflowFactory
+from click.testing import CliRunner
 
-from aiida_foundry.cli import launch
+from aiida_foundry.cli import cli, launch
 from aiida_foundry.cli.console import make_console
 from aiida_foundry.cli.options import parse_overrides
 from aiida_foundry.cli.plan import merge_methods
@@ -259,16 +260,18 @@ def test_failure_sets_the_exit_status_and_says_why(aiida_code_installed, aiida_l
 
 
 @pytest.fixture(scope='module')
-def tiny_run(engine_codes, pbe_family):
-    """Return the result of the command line for silicon with cutoffs far too small."""
-    from click.testing import CliRunner
-
-    from aiida_foundry.cli import cli
-
+def tiny_job(engine_codes, pbe_family):
+    """Return a function that runs silicon on the command line, with cutoffs far too small."""
     arguments = ['run', 'gw.gap', '-s', str(SILICON), '-m', 'g0w0-ppm', '--protocol', 'fast']
     arguments += ['--code', engine_codes['abinit'].full_label]
     arguments += [argument for key, value in TINY.items() for argument in ('--set', f'{key}={value}')]
-    return CliRunner().invoke(cli, arguments)
+    return lambda *options: CliRunner().invoke(cli, [*arguments, *options])
+
+
+@pytest.fixture(scope='module')
+def tiny_run(tiny_job):
+    """Return the result of that job."""
+    return tiny_job()
 
 
 @pytest.mark.engine
@@ -282,6 +285,19 @@ def test_silicon_from_file_to_table(tiny_run):
     assert row[1] == f'{gaps["kohn_sham"]["direct"]:.3f}'
     assert row[3] == f'{gaps["quasiparticle"]["direct"]:.3f}'
     assert gaps['quasiparticle']['direct'] > gaps['kohn_sham']['direct'] > 2
+
+
+@pytest.mark.engine
+def test_the_same_job_is_not_run_twice(tiny_run, tiny_job, new_nodes):
+    again = tiny_job()
+    assert again.exit_code == 0, again.output
+    assert 'The same job ran before' in again.output
+    assert new_nodes() == 0
+    row, other = (
+        next(line.split() for line in run.output.splitlines() if line.split()[:1] == ['g0w0-ppm'])
+        for run in (tiny_run, again)
+    )
+    assert row == other
 
 
 @pytest.mark.engine

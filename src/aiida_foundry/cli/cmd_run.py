@@ -45,6 +45,7 @@ Examples:
 @options.CELL
 @options.DAEMON
 @options.DRY_RUN
+@click.option('--rerun', is_flag=True, help='Run although the same job has a result.')
 @options.JSON
 @options.PROFILE
 @click.pass_context
@@ -59,18 +60,21 @@ def gw_gap(
     cell: str,
     daemon: bool,
     dry_run: bool,
+    rerun: bool,
     as_json: bool,
     profile: str | None,
 ) -> None:
     """Compute the quasiparticle band gap of a crystal by GW.
 
-    Prints what will run and the estimated cost, runs it with progress, and ends with a table of the gaps. The exit
-    status is 0 if the workflow succeeded, 1 if it failed, 2 if the input was refused.
+    Prints what will run and the estimated cost, runs it with progress, and ends with a table of the gaps. A job that
+    has a result is not run again. The exit status is 0 if the workflow succeeded, 1 if it failed, 2 if the input was
+    refused.
     """
     from aiida_foundry.cli.console import echo_json, make_console
-    from aiida_foundry.cli.launch import import_structure, load_code, require_daemon, run_here, submit
+    from aiida_foundry.cli.launch import import_structure, load_code, report, require_daemon, run_here, submit
     from aiida_foundry.cli.plan import plan_record, print_plan
     from aiida_foundry.cli.profile import load_profile
+    from aiida_foundry.screening.keys import content_key, find_finished
     from aiida_foundry.workflows.gw.cost import estimate
 
     overrides = options.parse_overrides(assignments)
@@ -87,9 +91,14 @@ def gw_gap(
         if as_json:
             echo_json(plan)
         return
+    key = content_key(builder)
+    if not rerun and (finished := find_finished(key)):
+        console.print(f'The same job ran before, as PK {finished.pk}; --rerun runs it again.')
+        context.exit(report(finished, console, as_json))
     if not crystal.is_stored:
         crystal = import_structure(structure, cell, store=True)
         builder = _builder(code, crystal, methods, protocol, overrides, family)
+    builder.metadata.label = key
     launch = submit if daemon else run_here
     context.exit(launch(builder, console, as_json))
 

@@ -77,6 +77,11 @@ def run_here(builder: ProcessBuilder, console: Console, as_json: bool) -> int:
 
     with Progress(console).display() as progress:
         node = run_blocking(builder, progress)
+    return report(node, console, as_json)
+
+
+def report(node: ProcessNode, console: Console, as_json: bool) -> int:
+    """Print the result of a process that ended, and return the exit status for the shell."""
     if as_json:
         echo_json(process_record(node))
     else:
