@@ -47,7 +47,7 @@ demo: setup
 
 test: check
 	@echo '== pytest'
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n logical --dist loadfile
 
 check: setup docs
 	@echo '== ruff, mypy, import-linter'

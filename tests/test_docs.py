@@ -57,14 +57,16 @@ def script_of(document: Path) -> str:
 @pytest.fixture(scope='session')
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the environment of a user who has run ``aiida-foundry setup``; stop the daemon that a document started."""
+    folder = tmp_path_factory.mktemp('aiida')
     environment = os.environ | {
-        'AIIDA_PATH': str(tmp_path_factory.mktemp('aiida')),
+        'AIIDA_PATH': str(folder),
         'OMP_NUM_THREADS': '1',
         'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}',
     }
     subprocess.run(['aiida-foundry', 'setup'], check=True, env=environment, stdin=subprocess.DEVNULL)
     yield environment
-    subprocess.run(['verdi', 'daemon', 'stop'], check=True, env=environment)
+    if list(folder.glob('.aiida/daemon/*.pid')):
+        subprocess.run(['verdi', 'daemon', 'stop'], check=True, env=environment)
 
 
 def execute(command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

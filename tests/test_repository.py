@@ -10,6 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
 MODULE_CEILING = 400
@@ -81,6 +88,23 @@ def test_function_length():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert not {name: length for name, length in lengths.items() if length > FUNCTION_CEILING}
+
+
+def test_lock_satisfies_pyproject():
+    project = tomllib.loads((ROOT / 'pyproject.toml').read_text())
+    extras = project['project']['optional-dependencies']
+    wanted = [
+        *project['project']['dependencies'],
+        *extras['docs'],
+        *extras['tests'],
+        *project['dependency-groups']['dev'],
+    ]
+    lock = re.findall(r'^([a-z0-9-]+)==(\S+)', (ROOT / 'requirements.lock').read_text(), re.MULTILINE)
+    versions = {name: [version for other, version in lock if other == name] for name, _ in lock}
+    for requirement in map(Requirement, wanted):
+        locked = versions.get(canonicalize_name(requirement.name), [])
+        assert locked, f'{requirement} is not in the lock: run `make lock`'
+        assert all(requirement.specifier.contains(version) for version in locked), f'{requirement}: run `make lock`'
 
 
 VIOLATIONS = {
