@@ -12,10 +12,10 @@ from dataclasses import dataclass
 #: Seconds per operation, by what is counted. Calibration: silicon, 2×2×2, 8 hartree, 40 bands, screening 3 hartree.
 SECONDS = {
     'start': 1.0,  # reading pseudopotentials and files, setting up symmetries
-    'hamiltonian': 1.5e-9,  # per band, plane wave, log2 and iteration
+    'hamiltonian': 6.0e-8,  # per band, plane wave, log2 and iteration
     'orthogonalisation': 1.0e-10,  # per pair of bands, plane wave and iteration
-    'transition': 3.0e-10,  # per pair of states and point of the Fourier transform
-    'polarisability': 8.0e-10,  # per pair of states, element of the matrix and frequency
+    'transition': 3.0e-9,  # per pair of states and point of the Fourier transform
+    'polarisability': 2.4e-9,  # per pair of states, element of the matrix and frequency
     'self_energy_ppm': 2.5e-8,  # per intermediate state, matrix element of Σ and element of W
     'self_energy_cd': 6.0e-8,
 }

@@ -12,9 +12,11 @@ from aiida.engine import ProcessBuilder
 from aiida_foundry.analysis import gw_cost
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.gw import abinit_variables
+from aiida_foundry.workflows.gw.abinit import PATH_DISTANCE
 from aiida_foundry.workflows.gw.methods import PLASMON_POLE, get_method
 from aiida_foundry.workflows.gw.parameters import BOHR_IN_ANGSTROM
 from aiida_foundry.workflows.gw.variants import GwVariantsWorkChain, choose_first, first_screening
+from aiida_foundry.workflows.shared.band_path import number_of_points
 
 SELF_CONSISTENT_ITERATIONS = 4
 """Iterations a self-consistent method typically needs (silicon: 3 to 5)."""
@@ -67,6 +69,12 @@ def _ground_state_seconds(inputs: Mapping[str, Any], size: gw_cost.Dimensions) -
     points, waves = size.irreducible, size.plane_waves
     return {
         'scf': gw_cost.bands_seconds(points, valence, waves, gw_cost.ITERATIONS['scf']),
+        'bands on the path': gw_cost.bands_seconds(
+            number_of_points(inputs['structure'], PATH_DISTANCE),
+            abinit_variables.path_bands(parameters, size.occupied)['nband'],
+            waves,
+            gw_cost.ITERATIONS['bands'],
+        ),
         'states on the mesh': gw_cost.bands_seconds(points, states, waves, gw_cost.ITERATIONS['bands']),
     }
 

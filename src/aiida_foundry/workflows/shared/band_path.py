@@ -9,6 +9,11 @@ from aiida.orm import Float, Int, KpointsData, StructureData
 VERSION = 1
 
 
+def number_of_points(structure: StructureData, distance: float) -> int:
+    """Return the number of points that `band_path` has."""
+    return len(structure.get_ase().cell.bandpath(density=1 / distance).kpts)
+
+
 @calcfunction
 def band_path(structure: StructureData, distance: Float, version: Int) -> KpointsData:  # noqa: ARG001
     """Return the path of Setyawan and Curtarolo, Comput. Mater. Sci. 49, 299 (2010), without changing the cell.
