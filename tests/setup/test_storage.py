@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from io import BytesIO
 from threading import Thread
 
 import pytest
@@ -192,6 +193,22 @@ def test_a_failed_query_leaves_the_session_usable(storage):
     with pytest.raises(Exception, match='not a column'):
         orm.QueryBuilder(storage).append(orm.Dict, filters={'nonsense': 1}).all()
     assert orm.QueryBuilder(storage).append(orm.Dict).count() == 0
+
+
+def test_objects_are_found_loose_and_packed(storage):
+    repository, absent = storage.get_repository(), '0' * 64
+    keys = [repository.put_object_from_filelike(BytesIO(content)) for content in (b'first', b'second')]
+    assert repository.has_objects([absent, *keys]) == [False, True, True]
+    assert [repository.get_object_content(key) for key in keys] == [b'first', b'second']
+
+    repository.maintain(live=False)
+    assert storage.get_container().count_objects().loose == 0
+    keys.append(repository.put_object_from_filelike(BytesIO(b'third')))
+    assert repository.has_objects([*keys, absent]) == [True, True, True, False]
+    assert [repository.get_object_content(key) for key in keys] == [b'first', b'second', b'third']
+    assert [repository.get_object_hash(key) for key in keys] == keys
+    with pytest.raises(FileNotFoundError):
+        repository.get_object_content(absent)
 
 
 needs_rsync = pytest.mark.skipif(shutil.which('rsync') is None, reason='AiiDA copies by rsync')
