@@ -200,14 +200,6 @@ def test_results(process, child):
     assert set(made.outputs['cost']['steps']) == {'scf', 'mesh_bands', 'path_bands', 'screening', 'self_energy'}
 
 
-def test_failures_never_reach_results(process, child):
-    """An output that is not there cannot be attached: `results` needs a self-energy."""
-    made = process(child)
-    ground_state(made)
-    with pytest.raises(AttributeError):
-        made.results()
-
-
 @pytest.mark.parametrize('method', METHODS)
 def test_variables(builder_of, data_regression, method, small):
     parameters = builder_of(method, overrides={'parameters': small}).parameters.get_dict()
