@@ -10,7 +10,7 @@ from pymatgen.core.surface import get_symmetrically_distinct_miller_indices
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from aiida_foundry.analysis.crystal import Cell
-from aiida_foundry.analysis.matching import crystal_from_cell, distinct_faces
+from aiida_foundry.analysis.matching import crystal_face, crystal_from_cell, distinct_faces
 from aiida_foundry.analysis.matching.faces import mirror_images
 from aiida_foundry.analysis.matching.lattices import determinant, transform
 from aiida_foundry.common.errors import InputError
@@ -112,6 +112,20 @@ def test_primitive_cell_holds_the_atoms_of_the_given_one(structure, crystal):
     distance = np.abs(difference - np.rint(difference)).max(axis=2)
     np.testing.assert_array_equal(made.cell.numbers[distance.argmin(axis=1)], given.atomic_numbers)
     assert distance.min(axis=1).max() < 1e-9
+
+
+def test_face_of_given_indices(crystal):
+    """{111} of a face-centred cubic crystal: a hexagonal cell of area √3/4 a²."""
+    face = crystal_face(crystal('Cu'), (-1, 1, 1))
+    a, b, _ = face.vectors
+    assert np.linalg.norm(np.cross(a, b)) == pytest.approx(np.sqrt(3) / 4 * 3.615**2)
+    np.testing.assert_allclose(face.crystal.conventional @ face.reciprocal, [-1, 1, 1], atol=1e-9)
+
+
+@pytest.mark.parametrize('miller', [(0, 0, 0), (2, 0, 0), (2, -2, 4)])
+def test_indices_with_a_common_divisor(miller, crystal):
+    with pytest.raises(InputError, match='not coprime'):
+        crystal_face(crystal('Cu'), miller)
 
 
 def test_bad_crystals():

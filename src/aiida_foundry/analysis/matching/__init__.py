@@ -2,7 +2,7 @@
 
 from aiida_foundry.analysis.matching.crystal import Crystal, crystal_from_cell
 from aiida_foundry.analysis.matching.elasticity import elastic_energy
-from aiida_foundry.analysis.matching.faces import Face, distinct_faces
+from aiida_foundry.analysis.matching.faces import Face, crystal_face, distinct_faces
 from aiida_foundry.analysis.matching.limits import LengthAngleLimit, Limit, StrainLimit
 from aiida_foundry.analysis.matching.match import Match, MatchSide
 from aiida_foundry.analysis.matching.screen import Pairs, Screen
@@ -18,6 +18,7 @@ __all__ = (
     'Pairs',
     'Screen',
     'StrainLimit',
+    'crystal_face',
     'crystal_from_cell',
     'distinct_faces',
     'elastic_energy',

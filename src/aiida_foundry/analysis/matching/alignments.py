@@ -64,7 +64,7 @@ def distinct(film: IntArray, substrate: IntArray, operations: tuple[IntArray, In
     u⁻¹ film⁻¹ substrate v.
 
     Args:
-        film: superlattice vectors (n, 2, 2) on the primitive surface vectors of the film.
+        film: superlattice vectors (n, 2, 2), right-handed, on the primitive surface vectors of the film.
         substrate: the same of the substrate.
         operations: pairs (u, v) of operations that leave an interface the same, two arrays (k, 2, 2).
 
@@ -74,13 +74,16 @@ def distinct(film: IntArray, substrate: IntArray, operations: tuple[IntArray, In
     adjugate = np.stack([film[:, 1, 1], -film[:, 0, 1], -film[:, 1, 0], film[:, 0, 0]], axis=-1).reshape(-1, 2, 2)
     maps = adjugate @ substrate
     denominators = determinant(film)
-    common = np.gcd(np.gcd.reduce(maps.reshape(-1, 4), axis=1), denominators) * np.sign(denominators)
+    common = np.gcd(np.gcd.reduce(maps.reshape(-1, 4), axis=1), denominators)
     maps = maps // common[:, None, None]
     inverse = np.rint(np.linalg.inv(operations[0])).astype(np.int64)
     images = (inverse @ maps[:, None] @ operations[1]).reshape(len(maps), len(inverse), 4)
     base = 2 * int(np.abs(images).max(initial=0)) + 1
-    packed = (images @ base ** np.arange(4)).max(axis=1)
-    return np.sort(np.unique(np.column_stack([denominators // common, packed]), axis=0, return_index=True)[1])
+    first, second = (images @ np.array(weights) for weights in ([base, 1, 0, 0], [0, 0, base, 1]))
+    # The lexicographically last image stands for all.
+    last = first.max(axis=1)
+    key = (denominators // common, last, np.where(first == last[:, None], second, -(base**2)).max(axis=1))
+    return np.sort(np.unique(np.column_stack(key), axis=0, return_index=True)[1])
 
 
 def equivalences(film: IntArray, substrate: IntArray) -> tuple[IntArray, IntArray]:

@@ -95,6 +95,18 @@ def distinct_faces(crystal: Crystal, max_miller: int, laue: bool = False) -> lis
     return [Face(crystal, miller, basis) for miller, basis in zip(millers, bases, strict=True)]
 
 
+def crystal_face(crystal: Crystal, miller: tuple[int, int, int]) -> Face:
+    """Return the face with coprime Miller indices on the conventional cell.
+
+    Raises:
+        InputError: the indices are all zero, or have a common divisor.
+    """
+    if np.gcd.reduce(miller) != 1:
+        raise InputError(f'Miller indices {miller}', 'they are not coprime', 'Divide them by their common divisor.')
+    index = _primitive_indices(crystal, np.array([miller]))
+    return Face(crystal, miller, _bases(crystal.lattice, index)[0])
+
+
 def mirror_images(faces: list[Face]) -> list[int] | None:
     """Return for each of all the distinct faces of a crystal the index of its mirror image, None if there is none.
 

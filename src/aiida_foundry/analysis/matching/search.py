@@ -99,6 +99,8 @@ def _distinct_rows(candidates: _Candidates, films: list[Face], substrates: list[
         if images[0] and images[1] and (images[0][i], images[1][j]) < (i, j):
             continue
         rows = np.flatnonzero((candidates.film_face == i) & (candidates.substrate_face == j))
+        if not len(rows):
+            continue
         operations = equivalences(films[i].symmetry, substrates[j].symmetry)
         chosen.append(rows[distinct(candidates.film[rows], candidates.substrate[rows], operations)])
     return np.concatenate(chosen)
