@@ -143,27 +143,6 @@ def test_changes_by_another_connection_are_seen(storage, open_storage):
     assert query.count() == len(query.all()) == 2
 
 
-def test_a_commit_forgets_all_but_the_identity(storage):
-    node = make_dict(storage, 1)
-    row = node.backend_entity.bare_model
-    assert node.base.attributes.all == {'value': 1}
-    assert 'attributes' in vars(row)
-    make_dict(storage, 2)
-    assert vars(row).keys() - {'_sa_instance_state'} == {'id', 'uuid', 'node_type'}
-
-
-def test_what_was_read_before_a_commit_is_not_written_back(storage, open_storage):
-    """Two connections set extras of one node in turn, each in a transaction: nothing is lost."""
-    node, other = make_dict(storage, 1), open_storage()
-    twin = orm.QueryBuilder(other).append(orm.Dict).first(flat=True)
-    for number in range(3):
-        for backend, entity in ((storage, node), (other, twin)):
-            with backend.transaction():
-                entity.base.extras.set_many({f'{entity is node}_{number}': number})
-    expected = {f'{name}_{number}': number for number in range(3) for name in (True, False)}
-    assert expected.items() <= node.base.extras.all.items()
-
-
 @pytest.mark.parametrize('batch_size', [None, 1, 100])
 def test_rows_can_be_changed_while_iterating(storage, batch_size):
     for value in range(5):

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from aiida.common.exceptions import StorageBackupError
 from aiida.common.hashing import make_hash
 from aiida.repository.backend import DiskObjectStoreRepositoryBackend
-from aiida.storage.psql_dos.orm.utils import IMMUTABLE_MODEL_FIELDS
 from aiida.storage.sqlite_dos.backend import SqliteDosStorage
 from aiida.storage.sqlite_zip.orm import SqliteQueryBuilder
 from aiida.storage.sqlite_zip.utils import create_sqla_engine
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from aiida_foundry.setup.checkpoints import use_libyaml
@@ -38,8 +37,6 @@ MAX_BUILT_QUERIES = 256
 
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for another process that writes. Python waits 5 s, which a loaded machine exceeds."""
-
-KEPT = IMMUTABLE_MODEL_FIELDS | {'_sa_instance_state'}
 
 BUILT, READING = 'foundry_built_queries', 'foundry_reading'  # entries of `Session.info`
 
@@ -118,19 +115,6 @@ class LooseFirstRepository(DiskObjectStoreRepositoryBackend):
         return path
 
 
-def _forget_what_can_change(session: Session) -> None:
-    """Let a session read its rows again, as ``expire_on_commit`` of SQLAlchemy does, but keep their identity.
-
-    AiiDA looks at the ``id`` of a row before each access: without it the whole row is read for nothing.
-    """
-    if session.in_nested_transaction():
-        return
-    for row in session.identity_map.values():
-        loaded = vars(row).keys() - KEPT
-        if loaded:
-            session.expire(row, loaded)
-
-
 class FoundryStorage(SqliteDosStorage):
     """Storage ``core.sqlite_dos`` whose processes wait for each other, and do less per query and per checkpoint.
 
@@ -143,11 +127,9 @@ class FoundryStorage(SqliteDosStorage):
         use_libyaml()
 
     def _initialise_session(self) -> None:
-        """Connect as the base class does, with a longer wait for locks and without forgetting what cannot change."""
+        """Connect as the base class does, with a longer wait for locks."""
         engine = create_sqla_engine(self.filepath_database, connect_args={'timeout': LOCK_TIMEOUT})
-        maker = sessionmaker(bind=engine, future=True, expire_on_commit=False)
-        event.listen(maker, 'after_commit', _forget_what_can_change)
-        self._session_factory = scoped_session(maker)
+        self._session_factory = scoped_session(sessionmaker(bind=engine, future=True, expire_on_commit=True))
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -165,8 +147,6 @@ class FoundryStorage(SqliteDosStorage):
         connection = session.connection()
         if not connection.connection.dbapi_connection.in_transaction:
             connection.exec_driver_sql('BEGIN IMMEDIATE')
-        session.flush()
-        _forget_what_can_change(session)
         try:
             with super().transaction():
                 yield session
