@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING
 import click
 
 from aiida_foundry.cli import options
-from aiida_foundry.cli.options import require_format
+from aiida_foundry.cli.options import area_of, function_of, require_format
 from aiida_foundry.common.errors import InputError
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
+    from matplotlib.figure import Figure
 
     from aiida_foundry.cli.results import Material
 
 FORMATS = ('.png', '.pdf', '.svg')
+
+PLOTS: dict[str, str] = {}
+"""By area of the workflow (`foundry.AREA.…`): module of `aiida_foundry.cli` and function from process nodes to figure.
+
+Processes of any other area are taken for gaps.
+"""
 
 
 @click.command(
@@ -33,27 +40,37 @@ Examples:
     'files',
     multiple=True,
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help=f'File to write ({", ".join(FORMATS)}). Repeatable. [default: gaps-PK.png]',
+    help=f'File to write ({", ".join(FORMATS)}). Repeatable. [default: AREA-PK.png, such as gaps-1234.png]',
 )
 @options.PROFILE
 def plot(processes: tuple[str, ...], files: tuple[Path, ...], profile: str | None) -> None:
-    """Draw the gaps that PROCESSES found against experiment.
+    """Draw the result of PROCESSES, PKs or UUIDs of workflows of one area.
 
-    PROCESSES are PKs or UUIDs of GW workflows that ran on one material.
+    Several GW workflows on one material are drawn together, their gaps beside experiment.
     """
-    from aiida_foundry.cli.figures import plot_gaps, save_figure
+    from aiida_foundry.cli.figures import save_figure
     from aiida_foundry.cli.profile import load_process, load_profile
-    from aiida_foundry.cli.results import gap_records
 
     for path in files:
         require_format(path, FORMATS)
     load_profile(profile)
     nodes = [load_process(process) for process in processes]
-    material = _common_material(nodes)
-    figure = plot_gaps([record for node in nodes for record in gap_records(node)], material)
-    for path in files or (Path(f'gaps-{nodes[0].pk}.png'),):
+    areas = {area_of(node) for node in nodes}
+    if len(areas) > 1:
+        raise InputError('processes', f'they belong to different areas: {", ".join(sorted(areas))}', 'Draw each')
+    area = areas.pop()
+    figure = function_of(PLOTS[area])(nodes) if area in PLOTS else _gap_figure(nodes)
+    for path in files or (Path(f'{area if area in PLOTS else "gaps"}-{nodes[0].pk}.png'),):
         save_figure(figure, path)
         click.echo(f'wrote {path}')
+
+
+def _gap_figure(nodes: Sequence[ProcessNode]) -> Figure:
+    from aiida_foundry.cli.figures import plot_gaps
+    from aiida_foundry.cli.results import gap_records
+
+    material = _common_material(nodes)
+    return plot_gaps([record for node in nodes for record in gap_records(node)], material)
 
 
 def _common_material(nodes: Sequence[ProcessNode]) -> Material:

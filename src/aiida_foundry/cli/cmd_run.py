@@ -2,123 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
-from aiida_foundry.cli import options
-from aiida_foundry.workflows.gw.methods import METHODS
+from aiida_foundry.cli.options import function_of
 
-if TYPE_CHECKING:
-    from aiida.engine import ProcessBuilder
-    from aiida.orm import AbstractCode, StructureData
+RUNS = {
+    'gw.gap': ('run_gw:gw_gap', 'Quasiparticle band gap by GW.'),
+}
+"""Module of ``aiida_foundry.cli`` and function of each command, and what it is for."""
 
 
-@click.group()
+class LazyRuns(click.Group):
+    """A group that imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, D102
+        return sorted(RUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102
+        if cmd_name not in RUNS:
+            return None
+        command: click.Command = function_of(RUNS[cmd_name][0])  # type: ignore[assignment]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002, D102
+        with formatter.section('Commands'):
+            formatter.write_dl([(name, purpose) for name, (_, purpose) in sorted(RUNS.items())])
+
+
+@click.group(cls=LazyRuns)
 def run() -> None:
     """Run a workflow."""
-
-
-@run.command(
-    'gw.gap',
-    epilog="""\b
-Examples:
-  aiida-foundry run gw.gap --structure Si --method g0w0-ppm --protocol fast
-  aiida-foundry run gw.gap -s si.cif -m g0w0-ppm -m g0w0-ff -m qsgw
-  aiida-foundry run gw.gap -s 1234 -m qsgw --code abinit@cluster --daemon
-  aiida-foundry run gw.gap -s GaAs -m qsgw --set parameters.screening_cutoff=10 --dry-run""",
-)
-@options.STRUCTURE
-@click.option(
-    '-m',
-    '--method',
-    'methods',
-    multiple=True,
-    required=True,
-    type=click.Choice(list(METHODS)),
-    help='GW variant. Repeatable: several share one ground state.',
-)
-@options.PROTOCOL
-@options.OVERRIDES
-@click.option('--code', 'code_label', default='abinit@localhost', show_default=True, help='The engine.')
-@options.FAMILY
-@options.CELL
-@options.DAEMON
-@options.DRY_RUN
-@click.option('--rerun', is_flag=True, help='Run although the same job has a result.')
-@options.JSON
-@options.PROFILE
-@click.pass_context
-def gw_gap(
-    context: click.Context,
-    structure: str,
-    methods: tuple[str, ...],
-    protocol: str | None,
-    assignments: tuple[str, ...],
-    code_label: str,
-    family: str | None,
-    cell: str,
-    daemon: bool,
-    dry_run: bool,
-    rerun: bool,
-    as_json: bool,
-    profile: str | None,
-) -> None:
-    """Compute the quasiparticle band gap of a crystal by GW.
-
-    Prints what will run and the estimated cost, runs it with progress, and ends with a table of the gaps. A job that
-    has a result is not run again. The exit status is 0 if the workflow succeeded, 1 if it failed, 2 if the input was
-    refused.
-    """
-    from aiida_foundry.cli.console import echo_json, make_console
-    from aiida_foundry.cli.launch import import_structure, load_code, report, require_daemon, run_here, submit
-    from aiida_foundry.cli.plan import plan_record, print_plan
-    from aiida_foundry.cli.profile import load_profile
-    from aiida_foundry.screening.keys import content_key, find_finished
-    from aiida_foundry.workflows.gw.cost import estimate
-
-    overrides = options.parse_overrides(assignments)
-    load_profile(profile)
-    code = load_code(code_label, 'foundry.abinit')
-    if daemon and not dry_run:
-        require_daemon()
-    crystal = import_structure(structure, cell, store=False)
-    builder = _builder(code, crystal, methods, protocol, overrides, family)
-    plan = plan_record(builder, crystal, code, estimate(builder))
-    console = make_console(stderr=as_json)
-    print_plan(console, plan)
-    if dry_run:
-        if as_json:
-            echo_json(plan)
-        return
-    key = content_key(builder)
-    if not rerun and (finished := find_finished(key)):
-        console.print(f'The same job ran before, as PK {finished.pk}; --rerun runs it again.')
-        context.exit(report(finished, console, as_json))
-    if not crystal.is_stored:
-        crystal = import_structure(structure, cell, store=True)
-        builder = _builder(code, crystal, methods, protocol, overrides, family)
-    builder.metadata.label = key
-    launch = submit if daemon else run_here
-    context.exit(launch(builder, console, as_json))
-
-
-def _builder(
-    code: AbstractCode,
-    structure: StructureData,
-    methods: tuple[str, ...],
-    protocol: str | None,
-    overrides: dict[str, Any],
-    family: str | None,
-) -> ProcessBuilder:
-    """Return the builder of one method, or of several that share a ground state."""
-    from aiida.plugins import WorkflowFactory
-
-    arguments = {'protocol': protocol, 'overrides': overrides or None, 'pseudo_family': family}
-    if len(set(methods)) == 1:
-        return WorkflowFactory('foundry.gw.gap').get_builder_from_protocol(
-            code, structure, method=methods[0], **arguments
-        )
-    return WorkflowFactory('foundry.gw.variants').get_builder_from_protocol(
-        code, structure, methods=list(dict.fromkeys(methods)), **arguments
-    )

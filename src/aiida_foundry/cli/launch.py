@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -19,6 +21,57 @@ from aiida_foundry.common.errors import InputError
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import AbstractCode, ProcessNode, StructureData
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a command runs on a crystal.
+
+    Args:
+        build: makes the builder of a structure, which need not be stored; raises `InputError` for what cannot work.
+        code: the engine that is shown in the plan.
+        estimate: expected cost of each step of a builder: records with ``step``, ``core_seconds``, ``memory_mb`` and
+            ``basis``; ``None`` where nothing is known of it, which the plan then says.
+    """
+
+    build: Callable[[StructureData], ProcessBuilder]
+    code: AbstractCode
+    estimate: Callable[[ProcessBuilder], list[dict[str, Any]]] | None = None
+
+
+def start(job: Job, structure: str, cell: str, *, daemon: bool, dry_run: bool, rerun: bool, as_json: bool) -> int:
+    """Print the plan of a job and run it, unless it has a result; return the exit status for the shell.
+
+    Args:
+        job: what is run.
+        structure: the crystal as the option ``--structure`` names it.
+        cell: the option ``--cell``.
+        daemon: submit to the daemon and return.
+        dry_run: only print the plan; store nothing.
+        rerun: run although the same job has a result.
+        as_json: print the plan, or the result, as JSON.
+    """
+    from aiida_foundry.cli.console import make_console
+    from aiida_foundry.cli.plan import plan_record, print_plan
+    from aiida_foundry.screening.keys import content_key, find_finished
+
+    crystal = import_structure(structure, cell, store=False)
+    builder = job.build(crystal)
+    plan = plan_record(builder, crystal, job.code, job.estimate(builder) if job.estimate else [])
+    console = make_console(stderr=as_json)
+    print_plan(console, plan)
+    if dry_run:
+        if as_json:
+            echo_json(plan)
+        return 0
+    key = content_key(builder)
+    if not rerun and (finished := find_finished(key)):
+        console.print(f'The same job ran before, as PK {finished.pk}; --rerun runs it again.')
+        return report(finished, console, as_json)
+    if not crystal.is_stored:
+        builder = job.build(import_structure(structure, cell, store=True))
+    builder.metadata.label = key
+    return (submit if daemon else run_here)(builder, console, as_json)
 
 
 def import_structure(spec: str, cell: str, store: bool) -> StructureData:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
 from aiida_foundry.common.errors import InputError
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
 
 PROFILE = click.option(
     '-p',
@@ -51,6 +55,7 @@ DAEMON = click.option(
     help='Submit to the daemon and return, or run here and show progress. [default: --blocking]',
 )
 DRY_RUN = click.option('--dry-run', is_flag=True, help='Print what would run and its cost; store and run nothing.')
+RERUN = click.option('--rerun', is_flag=True, help='Run although the same job has a result.')
 
 _NUMBER = re.compile(r'[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?')
 
@@ -63,6 +68,19 @@ def require_format(path: Path, formats: Sequence[str]) -> None:
     """
     if path.suffix.lower() not in formats:
         raise InputError(f'output `{path}`', 'its suffix tells no known format', f'Use one of {", ".join(formats)}')
+
+
+def area_of(node: ProcessNode) -> str:
+    """Return the area of a workflow of ours: ``gw`` for ``foundry.gw.gap``; the empty string for any other process."""
+    _, _, entry_point = (node.process_type or '').partition(':')
+    return entry_point.split('.')[1] if entry_point.startswith('foundry.') else ''
+
+
+def function_of(reference: str) -> Callable[..., Any]:
+    """Import the function that ``module:function`` means, a module of this package."""
+    module, _, function = reference.partition(':')
+    found: Callable[..., Any] = getattr(importlib.import_module(f'aiida_foundry.cli.{module}'), function)
+    return found
 
 
 def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:

@@ -129,6 +129,9 @@ def merge_methods(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def print_cost(console: Console, cost: list[dict[str, Any]]) -> None:
     """Print the expected cost of each step and of all."""
+    if not cost:
+        console.print('Cost: no estimate for this workflow')
+        return
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column('estimated cost', no_wrap=True)
     table.add_column('core-s', justify='right')

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aiida_foundry.cli.options import area_of, function_of
 from aiida_foundry.cli.results import (
     GapRecord,
     Material,
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MAXIMUM_PARAMETER_WIDTH = 60
 
+TABLES: dict[str, str] = {}
+"""By area of the workflow (`foundry.AREA.…`): module of `aiida_foundry.cli` and function of (console, node)."""
+
 
 def print_process(console: Console, node: ProcessNode) -> None:
     """Print state and results of any process."""
@@ -32,6 +36,8 @@ def print_process(console: Console, node: ProcessNode) -> None:
     records = gap_records(node)
     if records:
         print_gaps(console, records, material_of(node))
+    elif area_of(node) in TABLES and node.is_finished_ok:
+        function_of(TABLES[area_of(node)])(console, node)
     else:
         _print_parameters(console, output_parameters(node))
         _print_outputs(console, node)
