@@ -105,9 +105,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--quick', action='store_true', help='few calculations, two workers only, one round')
     parser.add_argument('--number', type=int, default=20, help='calculations per case and round (default: 20)')
+    parser.add_argument('--profile', action='store_true', help='where the time of ours goes, in the blocking runner')
     arguments = parser.parse_args()
+    if arguments.profile:
+        print(run_case('ours', 'profile', 10)['profile'])
+        return
     if arguments.quick:
-        plan = [('shell', '', 6, 1), ('plain', '2', 6, 1), ('ours', '2', 6, 1)]
+        plan = [('shell', '', 4, 1), ('plain', '2', 4, 1), ('ours', '2', 4, 1)]
     else:
         number = arguments.number
         plan = [('shell', '', number, ROUNDS), ('plain', '2', number, ROUNDS), ('ours', '2', number, ROUNDS)]
