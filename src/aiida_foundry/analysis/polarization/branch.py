@@ -72,14 +72,7 @@ def follow_branch(
     Raises:
         InputError: a phase is missing, or a step leaves the branch ambiguous; names the images.
     """
-    values = _checked(phases)
-    expected = np.zeros_like(values) if predicted is None else _checked(predicted)
-    if expected.shape != values.shape:
-        reason = f'there are {len(values)} images with phases'
-        raise InputError(f'prediction for {len(expected)} images', reason, 'Predict every image.')
-    expected_steps = np.diff(expected, axis=0)
-    steps = np.diff(values, axis=0) - expected_steps
-    steps -= quantum * np.rint(steps / quantum)
+    values, steps, expected_steps = _joined(phases, quantum, predicted)
     _check_continuous(steps / quantum)
     vectors = np.asarray(lattice, dtype=float)
     return Branch(
@@ -103,16 +96,33 @@ def point_charge_phases(positions: npt.ArrayLike, charges: npt.ArrayLike) -> npt
     return np.concatenate([np.zeros((1, 3)), np.cumsum(dipoles, axis=0)])
 
 
-def images_needed(change: npt.ArrayLike, quantum: Quantum = 1) -> int:
-    """Return how many images, both ends included, keep every step of an evenly divided path below the limit.
+def images_to_start(change: npt.ArrayLike, quantum: Quantum = 1) -> int:
+    """Return how many images, both ends included, make a wrong branch show as a step above the limit.
+
+    What the prediction leaves may be (``CHARGE_ANOMALY`` − 1) times the prediction. A step of less than 1 − the limit,
+    in quanta, cannot be mistaken for a small one after a jump by a quantum; where it is larger than the limit, images
+    are added. Two steps at least show the course.
 
     Args:
-        change: (3,) nominal change of the phases along the path, as from ``point_charge_phases``, in e; anomalous Born
-            charges are allowed to multiply it by ``CHARGE_ANOMALY``.
+        change: (3,) predicted change of the phases along the path, as from ``point_charge_phases``, in e.
         quantum: modulus of the phases.
     """
-    largest = CHARGE_ANOMALY * float(np.abs(change).max())
-    return 2 + int(largest / (LARGEST_STEP * quantum))
+    largest = (CHARGE_ANOMALY - 1) * float(np.abs(change).max())
+    return 1 + max(2, ceil(largest / ((1 - LARGEST_STEP) * quantum)))
+
+
+def steps_to_divide(
+    phases: npt.ArrayLike, quantum: Quantum = 1, predicted: npt.ArrayLike | None = None
+) -> tuple[int, ...]:
+    """Return the steps of a path, by their first image, that leave the branch open: they need an image between.
+
+    Args:
+        phases: see ``follow_branch``.
+        quantum: modulus of the phases.
+        predicted: see ``follow_branch``.
+    """
+    _, steps, _ = _joined(phases, quantum, predicted)
+    return tuple(np.flatnonzero(np.abs(steps / quantum).max(axis=1) >= LARGEST_STEP).tolist())
 
 
 def phase_modulus(valences: Sequence[float], spin_polarized: bool) -> Quantum:
@@ -126,6 +136,21 @@ def phase_modulus(valences: Sequence[float], spin_polarized: bool) -> Quantum:
         spin_polarized: whether the two spins have phases of their own.
     """
     return 1 if spin_polarized or any(round(valence) % 2 for valence in valences) else 2
+
+
+def _joined(
+    phases: npt.ArrayLike, quantum: Quantum, predicted: npt.ArrayLike | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return checked phases, their steps nearest to the predicted ones, less these, and the predicted steps."""
+    values = _checked(phases)
+    expected = np.zeros_like(values) if predicted is None else _checked(predicted)
+    if expected.shape != values.shape:
+        reason = f'there are {len(values)} images with phases'
+        raise InputError(f'prediction for {len(expected)} images', reason, 'Predict every image.')
+    expected_steps = np.diff(expected, axis=0)
+    steps = np.diff(values, axis=0) - expected_steps
+    steps -= quantum * np.rint(steps / quantum)
+    return values, steps, expected_steps
 
 
 def _checked(phases: npt.ArrayLike) -> npt.NDArray[np.float64]:

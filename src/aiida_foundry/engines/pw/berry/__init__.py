@@ -1,0 +1,1 @@
+"""Berry-phase polarization by pw.x: a fixed-potential run with `lberry` on strings of k-points."""

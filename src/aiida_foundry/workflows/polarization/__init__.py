@@ -1,0 +1,1 @@
+"""Formal and spontaneous polarization of insulators by Berry phases."""
