@@ -126,7 +126,7 @@ def load_code(label: str, engine: str) -> AbstractCode:
 def run_here(builder: ProcessBuilder, console: Console, as_json: bool) -> int:
     """Run a process in this interpreter, report how it ended, and return the exit status for the shell."""
     from aiida_foundry.cli.progress import Progress
-    from aiida_foundry.cli.runner import run_blocking
+    from aiida_foundry.screening.runner import run_blocking
 
     with Progress(console).display() as progress:
         node = run_blocking(builder, progress)

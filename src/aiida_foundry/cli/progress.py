@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from aiida_foundry.cli.runner import LocalRunner, Timed
+    from aiida_foundry.screening.runner import LocalRunner, Timed
 
 STYLES = {'finished': 'green', 'reused': 'cyan', 'failed': 'red', 'killed': 'yellow'}
 SHOWN_STEPS = 20

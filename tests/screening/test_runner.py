@@ -15,7 +15,7 @@ from aiida.plugins import WorkflowFactory
 from rich.console import Console
 
 from aiida_foundry.cli.progress import Progress, calculation_steps
-from aiida_foundry.cli.runner import run_blocking
+from aiida_foundry.screening.runner import run_blocking
 
 
 @pytest.fixture

@@ -56,10 +56,34 @@ class LocalRunner(Runner):
     def instantiate_process(self, process: Any, **inputs: Any) -> Process:
         """Make a process, and remember it in the order of creation."""
         instance = super().instantiate_process(process, **inputs)
+        self._remember(instance)
+        return instance
+
+    def start_process(self, process: Any) -> ProcessNode:
+        """Make a process and let it run whenever the event loop does."""
+        instance = self.instantiate_process(process)
+        self.loop.create_task(instance.step_until_terminated())
+        return instance.node
+
+    def continue_process(self, pk: int) -> None:
+        """Let a process run on from its last checkpoint; its children first, so that it finds them.
+
+        Raises:
+            plumpy.PersistenceError: if it has no checkpoint that can be read.
+        """
+        bundle = self.persister.load_checkpoint(pk)
+        instance = bundle.unbundle(plumpy.LoadSaveContext(runner=self))
+        self._remember(instance)
+        self.loop.create_task(instance.step_until_terminated())
+
+    def forget_ended(self) -> None:
+        """Drop the processes that have ended: a runner of many would hold them all."""
+        self.timed = {pk: timed for pk, timed in self.timed.items() if not timed.process.has_terminated()}
+
+    def _remember(self, instance: Process) -> None:
         timed = Timed(instance, time.monotonic())
         self.timed[instance.pid] = timed
         instance.future().add_done_callback(functools.partial(_note_end, timed))
-        return instance
 
     def call_on_process_finish(self, pk: int, callback: Callable[[], Any]) -> None:
         """Call back when a process that runs here has ended; poll for any other."""
@@ -102,7 +126,7 @@ def run_blocking(builder: ProcessBuilder, observe: Callable[[LocalRunner], None]
     runner = LocalRunner()
     with loop_scope(runner.loop), quiet_log():
         process = runner.instantiate_process(builder)
-        with _kill_on_signal(runner):
+        with kill_on_signal(runner):
             runner.run_until_complete(_watch(runner, process, observe))
         observe(runner)
     return process.node
@@ -114,10 +138,10 @@ async def _watch(runner: LocalRunner, process: Process, observe: Callable[[Local
         observe(runner)
         reason = _reason_to_kill(runner)
         if reason is not None:
-            await _kill(runner, reason)
+            await kill_running(runner, reason)
         await asyncio.wait({task}, timeout=INTERVAL)
     while runner.running:
-        await _kill(runner, 'its parent has ended')
+        await kill_running(runner, 'its parent has ended')
     task.result()
 
 
@@ -128,7 +152,7 @@ def _reason_to_kill(runner: LocalRunner) -> str | None:
     return next(paused, None)
 
 
-async def _kill(runner: LocalRunner, reason: str) -> None:
+async def kill_running(runner: LocalRunner, reason: str) -> None:
     """Kill what runs, parents first, so that none reacts to the death of its child; then cancel the jobs.
 
     `Process.kill` of AiiDA cancels the job first. It then fails if it notices the end of the job before it is done, and
@@ -159,8 +183,8 @@ def _cancel_job(node: CalcJobNode) -> None:
 
 
 @contextlib.contextmanager
-def _kill_on_signal(runner: LocalRunner) -> Iterator[None]:
-    """Kill on the first SIGINT or SIGTERM; a second one has its usual effect."""
+def kill_on_signal(runner: LocalRunner) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM mark the runner as interrupted; a second one has its usual effect."""
     numbers = (signal.SIGINT, signal.SIGTERM)
 
     def interrupt() -> None:
