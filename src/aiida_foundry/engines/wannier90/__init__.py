@@ -1,0 +1,1 @@
+"""Wannier90: maximally localised Wannier functions."""

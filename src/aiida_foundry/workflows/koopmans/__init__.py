@@ -1,0 +1,1 @@
+"""Koopmans functionals: Wannier functions, screening, corrected energies."""
