@@ -2,9 +2,9 @@
 
 from aiida_foundry.analysis.matching.crystal import Crystal, crystal_from_cell
 from aiida_foundry.analysis.matching.elasticity import elastic_energy
-from aiida_foundry.analysis.matching.faces import Face, crystal_face, distinct_faces
+from aiida_foundry.analysis.matching.faces import Face, crystal_face, distinct_faces, same_planes
 from aiida_foundry.analysis.matching.limits import LengthAngleLimit, Limit, StrainLimit
-from aiida_foundry.analysis.matching.match import Match, MatchSide
+from aiida_foundry.analysis.matching.match import Match, MatchSide, build_match
 from aiida_foundry.analysis.matching.screen import Pairs, Screen
 from aiida_foundry.analysis.matching.search import find_matches
 
@@ -18,9 +18,11 @@ __all__ = (
     'Pairs',
     'Screen',
     'StrainLimit',
+    'build_match',
     'crystal_face',
     'crystal_from_cell',
     'distinct_faces',
     'elastic_energy',
     'find_matches',
+    'same_planes',
 )

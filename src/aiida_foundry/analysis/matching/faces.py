@@ -107,6 +107,13 @@ def crystal_face(crystal: Crystal, miller: tuple[int, int, int]) -> Face:
     return Face(crystal, miller, _bases(crystal.lattice, index)[0])
 
 
+def same_planes(face: Face, other: Face) -> bool:
+    """Tell whether two faces of a crystal are related by any of its operations, or opposite to such: ``laue`` above."""
+    operations = np.concatenate([face.crystal.rotations, -face.crystal.rotations])
+    first, second = _orbits(np.array([face.index, other.index]), operations)
+    return bool(first == second)
+
+
 def mirror_images(faces: list[Face]) -> list[int] | None:
     """Return for each of all the distinct faces of a crystal the index of its mirror image, None if there is none.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -67,11 +68,18 @@ class Screen:
         starts = range(0, len(crystals), BLOCK)
         self._blocks = [_Block(self.faces[start : start + BLOCK], start, max_area, limit) for start in starts]
 
+    @property
+    def tiles(self) -> list[tuple[int, int]]:
+        """Return the pairs of blocks, for ``tile``: together they hold every pair of crystals once."""
+        return list(itertools.combinations_with_replacement(range(len(self._blocks)), 2))
+
+    def tile(self, film: int, substrate: int) -> Pairs:
+        """Return the matches of two blocks of crystals, ordered by crystals, faces and area."""
+        return self._blocks[film].matches(self._blocks[substrate])
+
     def __iter__(self) -> Iterator[Pairs]:
-        """Yield the matches of each two blocks of crystals, ordered by crystals, faces and area."""
-        for number, film in enumerate(self._blocks):
-            for substrate in self._blocks[number:]:
-                yield film.matches(substrate)
+        """Yield the matches of each two blocks of crystals."""
+        return (self.tile(*tile) for tile in self.tiles)
 
 
 class _Block:

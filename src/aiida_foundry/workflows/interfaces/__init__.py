@@ -1,0 +1,1 @@
+"""Interfaces of crystals: screening for polar ones, and heterostructures."""

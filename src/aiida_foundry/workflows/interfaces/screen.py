@@ -1,0 +1,250 @@
+"""Screening of many insulators for polar interfaces."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain, while_
+
+from aiida_foundry.analysis.interfaces import candidates, exact
+from aiida_foundry.analysis.interfaces.properties import parse_known, parse_parameters
+from aiida_foundry.common.errors import InputError
+from aiida_foundry.structures.collections import archive_resources
+from aiida_foundry.workflows.interfaces import calcfunctions
+from aiida_foundry.workflows.interfaces.tiles import Screening, check_known
+from aiida_foundry.workflows.interfaces.work import work_folder
+from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
+
+#: Seconds of work between two checkpoints: what is shown as progress, and how long a daemon worker does nothing else.
+SLICE = 2.0
+
+
+def message_of(check: Any, *arguments: Any) -> str | None:
+    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
+    try:
+        check(*arguments)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
+    """Refuse no source of crystals, or two, and properties of crystals that are not there."""
+    if ('archive' in inputs) == bool(inputs.get('structures')):
+        return 'give either `archive` or `structures`'
+    if 'archive' in inputs and 'known' in inputs:
+        return message_of(
+            lambda: check_known(inputs['archive'].get_content(mode='r'), parse_known(inputs['known'].get_dict()))
+        )
+    return None
+
+
+class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
+    """All crystals against all others: which pairs of insulators have a charge at a coherent interface.
+
+    A crystal takes part if it is an insulator as surely as asked for, and its polarization is fixed by symmetry or
+    given. A pair is a candidate if faces of both match within strain and area and σ = (P₁ − P₂)·n̂ is not zero. The best,
+    one per pair of crystals by Pareto front of charge, strain and atoms, go on as nodes with exact matches. All others
+    are rows of one record set. The work lies in a folder beside AiiDA's configuration until then: nothing is computed
+    twice after a crash.
+    """
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define inputs, outline, exit codes and outputs."""
+        super().define(spec)
+        spec.input(
+            'archive',
+            valid_type=orm.SinglefileData,
+            required=False,
+            help='The crystals as OPTIMADE JSON Lines; lengths in Å. Instead of `structures`.',
+        )
+        spec.input_namespace(
+            'structures',
+            valid_type=orm.StructureData,
+            dynamic=True,
+            required=False,
+            help='The crystals by the names that they have in the tables. Instead of `archive`.',
+        )
+        spec.input(
+            'parameters',
+            valid_type=orm.Dict,
+            validator=lambda node, _: message_of(parse_parameters, node.get_dict()),
+            help='Limits: see `analysis.interfaces.properties.ScreenParameters` (Å, Å², e/Å²).',
+        )
+        spec.input(
+            'known',
+            valid_type=orm.Dict,
+            default=lambda: orm.Dict({}),
+            validator=lambda node, _: message_of(parse_known, node.get_dict()),
+            help='What is known of crystals by name or reduced formula: see `KnownProperties` (eV, C/m²).',
+        )
+        spec.inputs.validator = validate_inputs
+        spec.outline(cls.setup, while_(cls.is_unfinished)(cls.advance), cls.record, cls.match_best, cls.results)
+        spec.output(
+            'records',
+            valid_type=orm.FolderData,
+            help='`crystals.parquet`: every crystal with its polarization, or the reason why it is left out. '
+            '`pairs.parquet`: every candidate; units are in the names of the columns (e, Å, Å²).',
+        )
+        spec.output('summary', valid_type=orm.Dict, help='Counts, what was dropped why, and the best pairs.')
+        spec.output_namespace(
+            'matches',
+            valid_type=orm.Dict,
+            dynamic=True,
+            required=False,
+            help='Exact matches of the best pairs by rank (`rank_001`): transformations, rotations, strain, charge in e '
+            'per superlattice cell, terminations. Lengths in Å.',
+        )
+        spec.exit_code(
+            501,
+            'ERROR_TOO_FEW_CRYSTALS',
+            message='{number} of {total} crystals take part, and a pair needs two; the reasons are in `records`.',
+        )
+        spec.exit_code(
+            701,
+            'WARNING_MATCHES_MISSING',
+            message='Of the best pairs those of rank {ranks} have no match in the orientation of their charge (both '
+            'crystals are chiral); all other outputs are complete.',
+        )
+
+    @classmethod
+    def get_protocol_filepath(cls) -> Path:
+        """Return the path of the YAML file with the protocols."""
+        return Path(str(files('aiida_foundry.workflows.interfaces.protocols') / 'screen.yaml'))
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        structures: Mapping[str, orm.StructureData] | orm.SinglefileData | str,
+        *,
+        known: Mapping[str, Mapping[str, Any]] | None = None,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set.
+
+        Args:
+            structures: nodes by name, or an archive (OPTIMADE JSON Lines) as node or text.
+            known: what is known of crystals by name or reduced formula: see `KnownProperties`.
+            protocol: `fast`, `balanced` or `stringent`.
+            overrides: replacements of what the protocol sets, with the same nesting.
+
+        Raises:
+            InputError: for anything that cannot work, with the reason.
+        """
+        inputs = cls.get_protocol_inputs(protocol, overrides)
+        parsed = parse_known(known or {})
+        builder = cls.get_builder()
+        builder.parameters = orm.Dict(parse_parameters(inputs['parameters']).model_dump())
+        builder.known = orm.Dict(dict(known or {}))
+        if isinstance(structures, Mapping):
+            if len(structures) < 2:
+                raise InputError('structures', f'there are {len(structures)}', 'A pair needs two crystals at least')
+            builder.structures = dict(structures)
+            return builder
+        if isinstance(structures, str):
+            structures = orm.SinglefileData(io.BytesIO(structures.encode()), filename='structures.jsonl')
+        text = structures.get_content(mode='r')
+        if len(list(archive_resources(text))) < 2:
+            raise InputError('structures', 'there are fewer than two', 'A pair needs two crystals at least')
+        check_known(text, parsed)
+        builder.archive = structures
+        return builder
+
+    def setup(self) -> None:
+        """Put the crystals into one archive."""
+        if 'archive' in self.inputs:
+            self.ctx.archive = self.inputs.archive
+        else:
+            self.ctx.archive = calcfunctions.archive_structures(
+                **self.inputs.structures,
+                version=orm.Int(calcfunctions.VERSION),
+                metadata={'call_link_label': 'archive'},
+            )
+        self.ctx.done = False
+
+    def is_unfinished(self) -> bool:
+        """Return whether work is left."""
+        return not self.ctx.done
+
+    def advance(self) -> None:
+        """Work for a while; what is done is in the work folder, not in the checkpoint."""
+        screening = self._open()
+        self.ctx.done = screening.advance(SLICE)
+        self.node.set_process_status('{}: {} of {}'.format(*screening.progress))
+        if self.ctx.done:
+            screening.__exit__()
+            del self._screening
+
+    def _open(self) -> Screening:
+        """Return the screening, which is kept between steps: opening it again would repeat the symmetry analysis."""
+        if not hasattr(self, '_screening'):
+            arguments = self._arguments()
+            self._screening = Screening(*arguments, work_folder(*arguments)).__enter__()
+        return self._screening
+
+    def _arguments(self) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        text: str = self.ctx.archive.get_content(mode='r')
+        return text, self.inputs.parameters.get_dict(), self.inputs.known.get_dict()
+
+    def record(self) -> Any:
+        """Store the tables in the graph."""
+        outputs = calcfunctions.screen_archive(
+            self.ctx.archive,
+            self.inputs.parameters,
+            self.inputs.known,
+            orm.Int(candidates.VERSION),
+            metadata={'call_link_label': 'record'},
+        )
+        self.out_many(outputs)
+        self.ctx.records, self.ctx.summary = outputs['records'], outputs['summary']
+        shutil.rmtree(work_folder(*self._arguments()), ignore_errors=True)
+        number, total = self.ctx.summary['crystals_taking_part'], self.ctx.summary['crystals']
+        if number < 2:
+            return self.exit_codes.ERROR_TOO_FEW_CRYSTALS.format(number=number, total=total)
+        return None
+
+    def match_best(self) -> None:
+        """Make a node of the exact match of each pair that goes on."""
+        self.ctx.missing = []
+        crystals: dict[str, orm.StructureData] = dict(self.inputs.get('structures', {}))
+        for pair in self.ctx.summary['best']:
+            for name in (pair['film'], pair['substrate']):
+                if name not in crystals:
+                    crystals[name] = calcfunctions.structure_of(
+                        self.ctx.archive,
+                        orm.Str(name),
+                        orm.Int(calcfunctions.VERSION),
+                        metadata={'call_link_label': f'structure_{len(crystals):03d}'},
+                    )
+            label = f'rank_{pair["rank"]:03d}'
+            try:
+                match = calcfunctions.match_pair(
+                    archive=self.ctx.archive,
+                    records=self.ctx.records,
+                    row=orm.Int(pair['row']),
+                    film=crystals[pair['film']],
+                    substrate=crystals[pair['substrate']],
+                    parameters=self.inputs.parameters,
+                    known=self.inputs.known,
+                    version=orm.Int(exact.VERSION),
+                    metadata={'call_link_label': label},
+                )
+            except InputError as error:
+                self.report(f'rank {pair["rank"]}: {error}')
+                self.ctx.missing.append(pair['rank'])
+                continue
+            self.out(f'matches.{label}', match)
+
+    def results(self) -> Any:
+        """Say which of the best pairs have no match after all."""
+        if self.ctx.missing:
+            return self.exit_codes.WARNING_MATCHES_MISSING.format(ranks=', '.join(map(str, self.ctx.missing)))
+        return None
