@@ -13,9 +13,12 @@ from aiida_foundry import __version__
 from aiida_foundry.common.errors import InputError
 
 COMMANDS = {
+    'archive': 'Check and import AiiDA archives from others.',
     'doctor': 'Report which engines are available and what each enables.',
+    'export': 'Write results to a file.',
     'plot': 'Draw the result of a process.',
-    'provenance': 'Draw the provenance graph of a process.',
+    'provenance': 'Draw and tell where a result comes from.',
+    'query': 'Find results.',
     'run': 'Run a workflow.',
     'setup': 'Set up profile, computer, codes and pseudopotentials.',
     'show': 'Print the result of a process.',

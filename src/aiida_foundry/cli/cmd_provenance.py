@@ -38,8 +38,13 @@ Examples:
 @click.option('--ancestors', is_flag=True, help='Only what the node was made from, not what it called and made.')
 @options.PROFILE
 def provenance(node: str, output: Path | None, ancestors: bool, profile: str | None) -> None:
-    """Draw the provenance graph of NODE, the PK or UUID of a process or of data."""
+    """Draw the provenance graph of NODE, the PK or UUID of a process or of data, and tell it in words.
+
+    The words are written beside the image, with the suffix .md: from which structure the result comes, by which steps,
+    with which inputs and versions, and in how long.
+    """
     from aiida_foundry.cli.profile import load_node, load_profile
+    from aiida_foundry.datasets.account import write_account
 
     if output is not None:
         require_format(output, FORMATS)
@@ -47,7 +52,9 @@ def provenance(node: str, output: Path | None, ancestors: bool, profile: str | N
     root = load_node(node)
     path = output or Path(f'provenance-{root.pk}.svg')
     path.write_bytes(render(provenance_graph(root, ancestors), path.suffix.lower().lstrip('.')))
-    click.echo(f'wrote {path}')
+    account = path.with_suffix('.md')
+    account.write_text(write_account(root), encoding='utf-8')
+    click.echo(f'wrote {path} and {account}')
 
 
 def provenance_graph(node: Node, ancestors_only: bool = False) -> Digraph:

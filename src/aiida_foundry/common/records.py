@@ -71,17 +71,19 @@ def process(projection: str, *, unit: str = '', about: str = '') -> Column:
     return Column((), projection, unit, about)
 
 
-def called(*labels: str, path: str | None = None, calls: str = '%', depth: int = 1) -> Column:
-    """Return the place of an attribute of an output of the processes that the process called; there may be many.
+def called(
+    label: str, path: str | None = None, *, calls: tuple[str, ...] = ('%',), unit: str = '', about: str = ''
+) -> Column:
+    """Return the place of an attribute of an output of the processes that the process called.
 
     Args:
-        labels: of the output, the parts of its namespace.
-        path: of the attribute.
-        calls: label of the calls to follow.
-        depth: number of calls to follow: 2 for what is called by what the process calls.
+        label: of the output.
+        path: of the attribute; None: the UUID of the output.
+        calls: labels of the calls to follow, one by one; ``('%', '%')`` is all that is called by what it calls.
+        unit: see `Column`.
+        about: see `Column`.
     """
-    steps = (*(Link('call', calls) for _ in range(depth)), Link('output', '__'.join(labels)))
-    return Column(steps, _projection(path))
+    return Column((*(Link('call', name) for name in calls), Link('output', label)), _projection(path), unit, about)
 
 
 class Record(BaseModel):
@@ -118,7 +120,7 @@ class Record(BaseModel):
         'formula': 'reduced formula of the crystal',
         'atoms': 'number of atoms in the cell',
         'structure': 'UUID of the crystal',
-        'pseudopotentials': 'SHA-256 of the sorted MD5 sums of all pseudopotentials, 16 digits',
+        'pseudopotentials': 'first 16 digits of the SHA-256 of the sorted MD5 sums of all pseudopotentials',
     }
 
 
@@ -131,17 +133,19 @@ class RecordType:
         processes: types of the processes with such a row: ``aiida.workflows:foundry.gw.abinit``, or the full path of a
             calcfunction.
         description: one sentence, for help and dataset cards.
+        summary: the fields that a table on the screen shows; empty: all.
         structure: the crystal of a process; None if there is none.
         pseudopotentials: all that it used, by their MD5 sums; None if there are none.
-        engines: for each executable the place of its version.
+        engines: for each executable the place of its version, which may be in several nodes.
 
     Raises:
-        TypeError: if a field has no place, or a real number no unit.
+        TypeError: if a field has no place or several, or a real number no unit.
     """
 
     model: type[Record]
     processes: tuple[str, ...]
     description: str
+    summary: tuple[str, ...] = ()
     structure: Column | None = field(default_factory=lambda: input_('structure'))
     pseudopotentials: Column | None = field(default_factory=lambda: input_('pseudos__%', 'md5'))
     engines: Mapping[str, Column] = field(default_factory=dict)
@@ -151,10 +155,12 @@ class RecordType:
             if name in Record.model_fields:
                 continue
             columns = [entry for entry in info.metadata if isinstance(entry, Column)]
-            if len(columns) != 1:
+            if len(columns) != 1 or any('%' in link.label for link in columns[0].links):
                 raise TypeError(f'{self.model.__name__}.{name} needs one place: Annotated[type, output(...)]')
             if 'float' in str(info.annotation) and not columns[0].unit:
                 raise TypeError(f'{self.model.__name__}.{name} is a real number and needs a unit (`1` if it has none)')
+        if unknown := set(self.summary) - set(self.model.model_fields):
+            raise TypeError(f'{self.model.__name__} has no fields {sorted(unknown)} to summarise')
 
     @cached_property
     def columns(self) -> dict[str, Column]:

@@ -41,5 +41,6 @@ GAPS = RecordType(
     model=GapRecord,
     processes=('aiida.workflows:foundry.gw.abinit',),
     description='Quasiparticle and Kohn-Sham gaps by GW',
-    engines={'abinit': called('output_parameters', path='abinit_version')},
+    summary=('formula', 'method', 'kohn_sham_direct', 'kohn_sham_indirect', 'direct', 'indirect', 'mesh'),
+    engines={'abinit': called('output_parameters', 'abinit_version')},
 )
