@@ -16,7 +16,8 @@ from aiida_foundry.common.errors import InputError
 from aiida_foundry.engines.abinit import input_file, validation
 from aiida_foundry.engines.abinit.exit_codes import define_exit_codes
 from aiida_foundry.engines.abinit.parents import INPUT_PREFIX, OUTPUT_PREFIX, PARENT_FILES, file_pairs
-from aiida_foundry.engines.abinit.tasks import Task, task_of
+from aiida_foundry.engines.abinit.quasiparticle_file import QUASIPARTICLE_FILE
+from aiida_foundry.engines.abinit.tasks import Task, diagonalises, task_of
 
 PSEUDO_FOLDER = 'pseudo'
 #: Small files that come back, by task (``optdriver``). Wavefunctions, densities and screening stay.
@@ -26,6 +27,8 @@ RETRIEVED_SUFFIXES: dict[int, tuple[str, ...]] = {
     Task.SIGMA: ('SIGRES.nc',),
     Task.BETHE_SALPETER: ('MDF.nc',),
 }
+#: Files of a diagonalised Bethe-Salpeter Hamiltonian: the eigenstates are large, only what the parser takes is kept.
+EIGENSTATES_SUFFIX, STRENGTHS_SUFFIX = 'BSEIG', 'EXC_OST'
 #: Part of the walltime that ABINIT may use: the rest is for writing its files.
 WALLTIME_FRACTION = 0.95
 #: Where ABINIT writes the message of an error that did not occur on the first MPI process.
@@ -49,6 +52,11 @@ def validate_inputs(inputs: dict[str, Any], _: Any) -> str | None:
             return message
     if 'kpoints' in inputs and 'parameters' in inputs:
         message = _message_of(validation.check_kpoints, inputs['kpoints'], inputs['parameters'].get_dict())
+        if message:
+            return message
+    if 'parameters' in inputs:
+        given = 'quasiparticle_file' in inputs
+        message = _message_of(validation.check_quasiparticle_file, inputs['parameters'].get_dict(), given)
         if message:
             return message
     computer = inputs['code'].computer if 'code' in inputs else None
@@ -109,11 +117,18 @@ class AbinitCalculation(CalcJob):
             help=f'Folders of earlier runs by the kind of file to read: {", ".join(PARENT_FILES)}.',
         )
         spec.input(
+            'quasiparticle_file',
+            valid_type=orm.SinglefileData,
+            required=False,
+            help='Corrections for the Bethe-Salpeter equation with `bs_calctype 2`: see `quasiparticle_file.render`.',
+        )
+        spec.input(
             'settings',
             valid_type=orm.Dict,
             required=False,
             validator=lambda node, _: _message_of(validation.check_settings, node.get_dict()) if node else None,
-            help='`restart_mode` (symlink, copy), `additional_retrieve_list`, `cmdline` (further arguments).',
+            help='`restart_mode` (symlink, copy), `additional_retrieve_list`, `cmdline` (further arguments), '
+            '`excitons` (number of the lowest excitons whose composition is kept, 24 by default).',
         )
         spec.inputs.validator = validate_inputs
 
@@ -155,6 +170,15 @@ class AbinitCalculation(CalcJob):
             '(q, 3) reduced, complex `excitonic`, `independent_particle`, `independent_quasiparticle` (q, w).',
         )
         spec.output(
+            'output_excitons',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Of a diagonalised Hamiltonian of excitons: `energies` (n) in eV, `strengths` (n, q) in eV (residues of '
+            'the dielectric function along `output_optical.directions`; only with the Tamm-Dancoff approximation), '
+            'and of the lowest ones `weights` (m, k, band) of holes and electrons, `kpoints` (k, 3) reduced, `bands` '
+            'from 1.',
+        )
+        spec.output(
             'output_response',
             valid_type=orm.ArrayData,
             required=False,
@@ -176,6 +200,9 @@ class AbinitCalculation(CalcJob):
             (pseudo.uuid, pseudo.filename, f'{PSEUDO_FOLDER}/{kind}.psp8')
             for kind, pseudo in self.inputs.pseudos.items()
         ]
+        if 'quasiparticle_file' in self.inputs:
+            corrections = self.inputs.quasiparticle_file
+            calc_info.local_copy_list.append((corrections.uuid, corrections.filename, QUASIPARTICLE_FILE))
         copy = settings.get('restart_mode', 'symlink') == 'copy'
         calc_info.remote_copy_list = links if copy else []
         calc_info.remote_symlink_list = [] if copy else links
@@ -186,6 +213,9 @@ class AbinitCalculation(CalcJob):
             *(f'{OUTPUT_PREFIX}_{suffix}' for suffix in RETRIEVED_SUFFIXES.get(self._task, ())),
             *settings.get('additional_retrieve_list', []),
         ]
+        if diagonalises(self.inputs.parameters.get_dict()):
+            calc_info.retrieve_list.append(f'{OUTPUT_PREFIX}_{STRENGTHS_SUFFIX}')
+            calc_info.retrieve_temporary_list = [f'{OUTPUT_PREFIX}_{EIGENSTATES_SUFFIX}']
         return calc_info
 
     @property

@@ -23,9 +23,12 @@ EXIT_CODES: dict[str, tuple[int, str]] = {
     'ERROR_NETCDF_MISSING': (330, 'ABINIT finished, but its netCDF output is missing: {message}'),
     'ERROR_NETCDF_UNREADABLE': (331, 'A netCDF output is truncated or unreadable: {message}'),
     'ERROR_NOT_A_NUMBER': (332, 'The results contain NaN or infinity: {message}'),
+    'ERROR_CORRECTIONS_INCOMPLETE': (333, 'k-points without quasiparticle correction: ABINIT left them uncorrected.'),
+    'ERROR_EXCITONS_UNREADABLE': (334, 'The eigenstates or oscillator strengths are unreadable: {message}'),
     'ERROR_SCF_NOT_CONVERGED': (340, 'The self-consistent cycle did not converge.'),
     'ERROR_NSCF_NOT_CONVERGED': (341, 'The states at fixed potential did not converge.'),
     'ERROR_RELAXATION_NOT_CONVERGED': (342, 'The structure did not relax within the steps.'),
+    'ERROR_HAYDOCK_NOT_CONVERGED': (343, 'The spectrum did not converge: {message}'),
     'ERROR_ABINIT': (350, 'ABINIT stopped with an error: {message}'),
     'ERROR_ABINIT_BUG': (351, 'ABINIT reports a bug of its own: {message}'),
 }
@@ -43,6 +46,7 @@ TRANSIENT = (
     'ERROR_NETCDF_MISSING',
     'ERROR_NETCDF_UNREADABLE',
     'ERROR_NOT_A_NUMBER',
+    'ERROR_EXCITONS_UNREADABLE',
 )
 
 # First match wins. Patterns are searched in messages with all white space reduced to single blanks.

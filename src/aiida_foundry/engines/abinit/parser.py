@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,15 @@ from aiida.common.exceptions import NotExistent
 from aiida.engine import CalcJob, ExitCode
 from aiida.parsers.parser import Parser
 
-from aiida_foundry.engines.abinit.calculation import ABORT_FILE
+from aiida_foundry.engines.abinit.calculation import ABORT_FILE, EIGENSTATES_SUFFIX, STRENGTHS_SUFFIX
+from aiida_foundry.engines.abinit.excitons import DEFAULT_NUMBER, exciton_arrays
 from aiida_foundry.engines.abinit.exit_codes import classify_message, find_crash
 from aiida_foundry.engines.abinit.parents import OUTPUT_PREFIX
-from aiida_foundry.engines.abinit.parse_raw import gsr, mdf, response, sigres
+from aiida_foundry.engines.abinit.parse_raw import excitons, gsr, mdf, response, sigres
 from aiida_foundry.engines.abinit.parse_raw.log import Log, parse_events, parse_log, parse_required_electrons
 from aiida_foundry.engines.abinit.parse_raw.main_output import count_scf_iterations, parse_dielectric_constants
 from aiida_foundry.engines.abinit.parse_raw.netcdf import UnreadableNetcdfError
-from aiida_foundry.engines.abinit.tasks import Task, task_of
+from aiida_foundry.engines.abinit.tasks import Task, diagonalises, task_of
 
 _FIRST_METALLIC_OCCOPT = 3
 _HIGHEST_BAND_OCCUPATION = 0.005  # as in PwBaseWorkChain of aiida-quantumespresso
@@ -46,14 +48,15 @@ class AbinitParser(Parser):
     no log; a message of ABINIT or of the runtime; killed; a section missing, unreadable or with NaN; not converged.
     """
 
-    def parse(self, **_: Any) -> ExitCode | None:
+    def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
         """Attach the outputs and return the exit code, None for success."""
+        self.temporary = None if retrieved_temporary_folder is None else Path(retrieved_temporary_folder)
         self.parameters = {name.lower(): value for name, value in self.node.inputs.parameters.get_dict().items()}
         self.results: dict[str, Any] = {}
         text = self._read_text(self.node.get_option('output_filename'))
         if not text:
             return self.exit_codes.ERROR_OUTPUT_LOG_MISSING
-        log = parse_log(text)
+        log, self.log_text = parse_log(text), text
         main_output = self._read_text(self.node.get_option('input_filename').rsplit('.', 1)[0] + '.abo')
         self._add_run(log, main_output)
 
@@ -185,6 +188,8 @@ class AbinitParser(Parser):
             return failure
         except UnreadableNetcdfError as error:
             return _Failure('ERROR_NETCDF_UNREADABLE', str(error))
+        except excitons.UnreadableExcitonsError as error:
+            return _Failure('ERROR_EXCITONS_UNREADABLE', str(error))
         return None
 
     def _parse_ground_state(self, _: str) -> None:
@@ -256,13 +261,43 @@ class AbinitParser(Parser):
         self.out('output_quasiparticles', array)
 
     def _parse_optical(self, _: str) -> None:
-        """Attach the dielectric functions of a Bethe-Salpeter run."""
+        """Attach the dielectric functions of a Bethe-Salpeter run, and the excitons if it diagonalised."""
+        remarks = excitons.parse_remarks(self.log_text)
+        if remarks.direct_gap is not None:
+            self.results['quasiparticle_direct_gap'] = remarks.direct_gap
+            self.results['quasiparticle_direct_gap_units'] = 'eV'
+        if remarks.head_factor is not None:
+            self.results['head_factor'] = remarks.head_factor
         spectra = mdf.parse_mdf(self._read_netcdf('MDF.nc'))
         if bad := mdf.check_finite(spectra):
             raise _Failure('ERROR_NOT_A_NUMBER', ', '.join(bad))
         array = orm.ArrayData({entry.name: getattr(spectra, entry.name) for entry in fields(spectra)})
         array.base.attributes.set('frequencies_units', 'eV')
         self.out('output_optical', array)
+        if diagonalises(self.parameters):
+            self._attach_excitons(len(spectra.directions))
+        if remarks.missing_corrections:
+            raise _Failure('ERROR_CORRECTIONS_INCOMPLETE')
+        if remarks.haydock_failure is not None:
+            raise _Failure('ERROR_HAYDOCK_NOT_CONVERGED', remarks.haydock_failure)
+
+    def _attach_excitons(self, directions: int) -> None:
+        """Attach energies, oscillator strengths and the composition of the lowest excitons."""
+        path = self.temporary / f'{OUTPUT_PREFIX}_{EIGENSTATES_SUFFIX}' if self.temporary else None
+        if path is None or not path.is_file():
+            raise _Failure('ERROR_EXCITONS_UNREADABLE', f'{EIGENSTATES_SUFFIX} was not retrieved')
+        states = excitons.parse_eigenstates(path.read_bytes())
+        text = self._read_text(f'{OUTPUT_PREFIX}_{STRENGTHS_SUFFIX}')
+        strengths = excitons.parse_strengths(text, directions) if text else None
+        pairs = excitons.parse_pairs(self._read_netcdf('MDF.nc'))
+        settings = self.node.inputs.settings.get_dict() if 'settings' in self.node.inputs else {}
+        mesh = self.node.inputs.kpoints.get_kpoints_mesh()[0]
+        arrays = exciton_arrays(states, strengths, pairs, tuple(mesh), settings.get('excitons', DEFAULT_NUMBER))
+        if bad := [name for name, values in arrays.items() if not np.isfinite(values).all()]:
+            raise _Failure('ERROR_NOT_A_NUMBER', ', '.join(bad))
+        array = orm.ArrayData(arrays)
+        array.base.attributes.set_many({'energies_units': 'eV', 'strengths_units': 'eV'})
+        self.out('output_excitons', array)
 
     def _parse_response(self, main_output: str) -> None:
         """Attach the second derivatives of the energy; a run for the derivative along k has none."""

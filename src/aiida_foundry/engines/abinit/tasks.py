@@ -29,3 +29,9 @@ def task_of(parameters: Mapping[str, Any]) -> int:
         return int(parameters['optdriver'])
     asks_for_response = any(parameters.get(name) for name in _RESPONSE_SWITCHES)
     return Task.RESPONSE if asks_for_response else Task.GROUND_STATE
+
+
+def diagonalises(parameters: Mapping[str, Any]) -> bool:
+    """Return whether the run diagonalises a Bethe-Salpeter Hamiltonian; names of variables in any case."""
+    lower = {name.lower(): value for name, value in parameters.items()}
+    return task_of(lower) == Task.BETHE_SALPETER and lower.get('bs_algorithm', 2) == 1

@@ -14,7 +14,7 @@ from aiida_foundry.engines.abinit.tasks import Task, task_of
 from aiida_foundry.engines.abinit.variables import owned_reason, unknown_reason
 
 RESTART_MODES = ('symlink', 'copy')
-SETTINGS = ('restart_mode', 'additional_retrieve_list', 'cmdline')
+SETTINGS = ('restart_mode', 'additional_retrieve_list', 'cmdline', 'excitons')
 _POSITIVE = ('ecut', 'ecuteps', 'ecutsigx', 'ecutwfn', 'pawecutdg', 'nband', 'nstep', 'tsmear', 'dilatmx')
 _INTEGERS = (
     'nband', 'nstep', 'nline', 'ntime', 'optdriver', 'iscf', 'occopt', 'nsppol', 'nspinor', 'nspden', 'gwcalctyp',
@@ -127,6 +127,20 @@ def check_kpoints(kpoints: orm.KpointsData, parameters: dict[str, Any]) -> None:
         raise InputError(_subject('kptopt'), 'a list of k-points has `kptopt 0`', 'Remove it from the parameters')
     if kptopt is not None and kptopt not in (1, 2, 3, 4):
         raise InputError(_subject('kptopt'), f'{kptopt!r} does not describe a mesh', 'Use 1, 2, 3 or 4')
+
+
+def check_quasiparticle_file(parameters: dict[str, Any], given: bool) -> None:
+    """Check that a file with corrections is given where ABINIT reads one, and only there.
+
+    Raises:
+        InputError: the file, or ``bs_calctype 2``, is missing.
+    """
+    reads = {name.lower(): value for name, value in parameters.items()}.get('bs_calctype', 1) == 2
+    if reads and not given:
+        reason = '`bs_calctype 2` reads corrections from a file, which is missing'
+        raise InputError('quasiparticle_file', reason, 'Give the file (`quasiparticle_file.render` writes it)')
+    if given and not reads:
+        raise InputError('quasiparticle_file', 'ABINIT would not read it', 'Set `bs_calctype 2`')
 
 
 def check_settings(settings: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""Yambo: GW and the Bethe-Salpeter equation at scale."""
