@@ -1,0 +1,1 @@
+"""kcw.x of Quantum ESPRESSO: Koopmans functionals by density-functional perturbation theory."""
