@@ -173,7 +173,7 @@ class AbinitCalculation(CalcJob):
             'output_excitons',
             valid_type=orm.ArrayData,
             required=False,
-            help='Of a diagonalised Hamiltonian of excitons: `energies` (n) in eV, `strengths` (n, q) in eV (residues of '
+            help='After a diagonalisation: `energies` (n) in eV, `strengths` (n, q) in eV (residues of '
             'the dielectric function along `output_optical.directions`; only with the Tamm-Dancoff approximation), '
             'and of the lowest ones `weights` (m, k, band) of holes and electrons, `kpoints` (k, 3) reduced, `bands` '
             'from 1.',

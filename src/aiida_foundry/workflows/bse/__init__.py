@@ -1,0 +1,1 @@
+"""Optical spectra and excitons from the Bethe-Salpeter equation."""

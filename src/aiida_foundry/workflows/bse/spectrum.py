@@ -1,0 +1,301 @@
+"""Engine-neutral interface to optical spectra and excitons from the Bethe-Salpeter equation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
+from aiida.plugins import WorkflowFactory
+from aiida_pseudo.data.pseudo.upf import UpfData
+
+from aiida_foundry.common.errors import InputError
+from aiida_foundry.structures.checks import check_even_electrons, check_family, check_structure_data, valence_electrons
+from aiida_foundry.workflows.bse.parameters import check_bands, check_parameters, complete_parameters
+from aiida_foundry.workflows.bse.provenance import check_origin
+from aiida_foundry.workflows.shared.cleanup import clean_work_folders
+from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
+
+#: Adapters by the name of the engine.
+ENGINES = {'abinit': 'foundry.bse.abinit'}
+
+
+def message_of(check: Any, *arguments: Any) -> str | None:
+    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
+    try:
+        check(*arguments)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def check_mesh(kpoints: orm.KpointsData) -> None:
+    """Refuse k-points that are not a mesh through Γ.
+
+    Raises:
+        InputError: a list of k-points, or a mesh with an offset.
+    """
+    if 'mesh' not in kpoints.base.attributes.all:
+        raise InputError('kpoints', 'they are a list', 'Give a mesh, e.g. `set_kpoints_mesh([4, 4, 4])`')
+    if any(kpoints.base.attributes.get('offset', [0, 0, 0])):
+        raise InputError(
+            'kpoints',
+            'the mesh is shifted from Γ, where W and Koopmans corrections are not known',
+            'Give it no offset',
+        )
+
+
+def check_corrections(inputs: Mapping[str, Any]) -> None:
+    """Refuse inputs that do not say how the Kohn-Sham energies are corrected, and corrections of something else.
+
+    Raises:
+        InputError: none or two corrections; corrections of another crystal or other pseudopotentials.
+    """
+    if ('quasiparticles' in inputs) == ('scissor' in inputs):
+        raise InputError(
+            'quasiparticles, scissor',
+            'both are given' if 'scissor' in inputs else 'neither is given',
+            'Give quasiparticle energies, or a scissor in eV (0 for bare Kohn-Sham energies)',
+        )
+    if 'quasiparticles' in inputs:
+        check_origin(inputs['quasiparticles'], inputs['structure'], inputs['pseudos'])
+
+
+def refuse_interface(_: Any, __: Any) -> str:
+    """Say that only an adapter can run; adapters replace this validator by their own."""
+    return (
+        'foundry.bse.spectrum is an interface. Take its builder from `get_builder_from_protocol`, which chooses the '
+        f'adapter, or use one of {", ".join(ENGINES.values())}'
+    )
+
+
+class BseSpectrumWorkChain(StrictProtocolMixin, WorkChain):
+    """Optical spectrum and excitons of an insulator on given quasiparticle energies; the adapter chooses the engine.
+
+    The quasiparticle energies, of whatever method, are brought to the k-points and bands of the engine by symmetry,
+    and checked by Kohn-Sham energies; without quasiparticles a scissor stands for them. The window of bands is widened
+    until it cuts no degenerate multiplet. Ground state and screening may be handed on instead of computed, from
+    `foundry.gw.gap` too; what does not belong to the other inputs is refused. A metal ends after the ground state.
+    """
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:
+        """Define inputs, outputs and exit codes."""
+        super().define(spec)
+        cls._define_inputs(spec)
+        cls._define_outputs(spec)
+        cls._define_exit_codes(spec)
+
+    @classmethod
+    def _define_inputs(cls, spec: ProcessSpec) -> None:
+        spec.input('structure', valid_type=orm.StructureData, help='The crystal, non-magnetic.')
+        spec.input(
+            'kpoints',
+            valid_type=orm.KpointsData,
+            validator=lambda node, _: message_of(check_mesh, node),
+            help='Mesh through Γ, for wavefunctions, screening and electron-hole pairs.',
+        )
+        spec.input(
+            'parameters',
+            valid_type=orm.Dict,
+            validator=lambda node, _: message_of(check_parameters, node.get_dict()),
+            help='Cutoffs in hartree, spectra in eV, numbers of bands: see `parameters.PARAMETERS`.',
+        )
+        spec.input_namespace(
+            'pseudos', valid_type=UpfData, dynamic=True, help='Norm-conserving pseudopotentials by kind.'
+        )
+        spec.input(
+            'quasiparticles',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='`kpoints` (k, 3) reduced; `ks_energies`, `qp_energies` (1, k, band) in eV, bands from the first, NaN '
+            'where not computed. On the full or on an irreducible part of the mesh.',
+        )
+        spec.input('scissor', valid_type=orm.Float, required=False, help='Shift of the empty states in eV instead.')
+        spec.input_namespace(
+            'ground_state',
+            required=False,
+            populate_defaults=False,
+            dynamic=True,
+            help='Kohn-Sham results to use, from an earlier run.',
+        )
+        cls._define_ground_state(spec.input, 'ground_state')
+        spec.input('screening', valid_type=orm.RemoteData, required=False, help='The static screening to use.')
+        spec.input('options', valid_type=orm.Dict, required=False, help='`metadata.options` of all calculations.')
+        spec.input(
+            'clean_workdir',
+            valid_type=orm.Bool,
+            default=lambda: orm.Bool(False),
+            help='Remove work folders at the end.',
+        )
+        spec.inputs.validator = refuse_interface
+
+    @staticmethod
+    def _define_ground_state(port: Any, namespace: str) -> None:
+        port(f'{namespace}.density', valid_type=orm.RemoteData, required=False, help='Folder with the density.')
+        port(f'{namespace}.wavefunctions', valid_type=orm.RemoteData, help='Folder with the states on the mesh.')
+        port(f'{namespace}.mesh_bands', valid_type=orm.BandsData, help='Kohn-Sham energies in eV on the mesh.')
+
+    @classmethod
+    def _define_outputs(cls, spec: ProcessSpec) -> None:
+        spec.output(
+            'spectra',
+            valid_type=orm.ArrayData,
+            help='`frequencies` (w) in eV, `directions` (q, 3) Cartesian unit vectors, complex dielectric functions '
+            'without unit: `excitonic`, `independent_quasiparticle`, `independent_particle` and, where it is known, '
+            '`rpa` (local fields without electron-hole attraction), (q, w); `excitonic_tensor` (w, 3, 3).',
+        )
+        spec.output(
+            'excitons',
+            valid_type=orm.Dict,
+            help='Energies in eV: direct gaps, lowest exciton and lowest bright one with binding energies, multiplets '
+            'with oscillator strengths, peaks of the spectra; static dielectric constants; what was used (bands, head)',
+        )
+        spec.output(
+            'exciton_weights',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Excitons: `energies` (n) in eV, `strengths` (n, q) in eV; of the lowest `weights` (m, k, band) of '
+            'holes and electrons, `kpoints` (k, 3) reduced, `bands` (band) from 1. Only after a diagonalisation.',
+        )
+        spec.output(
+            'quasiparticle_bands',
+            valid_type=orm.BandsData,
+            help='Energies in eV that entered, on the k-points of the engine, for the bands `excitons.bands`.',
+        )
+        spec.output(
+            'transfer',
+            valid_type=orm.Dict,
+            help='How the corrections came to k-points and bands: deviations and spreads in eV, states extrapolated.',
+        )
+        spec.output('cost', valid_type=orm.Dict, help='Wall and core seconds of each calculation, their sum.')
+        spec.output_namespace('ground_state', help='To be handed on.')
+        cls._define_ground_state(spec.output, 'ground_state')
+        spec.output('screening', valid_type=orm.RemoteData, required=False, help='Folder with the static screening.')
+
+    @classmethod
+    def _define_exit_codes(cls, spec: ProcessSpec) -> None:
+        spec.exit_code(401, 'ERROR_SUB_PROCESS_FAILED_SCF', message='The self-consistent ground state failed.')
+        spec.exit_code(402, 'ERROR_SUB_PROCESS_FAILED_BANDS', message='The bands on the mesh failed.')
+        spec.exit_code(403, 'ERROR_SUB_PROCESS_FAILED_SCREENING', message='The screening failed.')
+        spec.exit_code(404, 'ERROR_SUB_PROCESS_FAILED_BSE', message='The Bethe-Salpeter calculation failed.')
+        spec.exit_code(405, 'ERROR_SUB_PROCESS_FAILED_RPA', message='The spectrum without attraction failed.')
+        spec.exit_code(
+            501, 'ERROR_METALLIC', message='The Kohn-Sham bands have no gap; nothing was run beyond them: {detail}.'
+        )
+        spec.exit_code(502, 'ERROR_BAND_WINDOW', message='No window of bands avoids cutting a multiplet: {detail}.')
+        spec.exit_code(503, 'ERROR_CORRECTIONS_DO_NOT_FIT', message='The quasiparticles cannot be used: {detail}')
+        spec.exit_code(
+            504,
+            'ERROR_CORRECTIONS_NOT_APPLIED',
+            message='The engine reports a direct quasiparticle gap of {found:.4f} eV, not {wanted:.4f} eV.',
+        )
+        spec.exit_code(
+            505, 'ERROR_EXCITONIC_INSTABILITY', message='The lowest exciton has an energy of {energy:.3f} eV.'
+        )
+
+    @classmethod
+    def get_protocol_filepath(cls) -> Path:
+        """Return the path of the YAML file with the protocols."""
+        return Path(str(files('aiida_foundry.workflows.bse.protocols') / 'spectrum.yaml'))
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: orm.AbstractCode,
+        structure: orm.StructureData,
+        corrections: orm.ArrayData | float,
+        *,
+        engine: str = 'abinit',
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        pseudo_family: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder with all inputs set; called on the interface, it is that of the engine's adapter.
+
+        Args:
+            code: the code of the engine.
+            structure: the crystal.
+            corrections: quasiparticle energies, or a scissor in eV; 0 for bare Kohn-Sham energies.
+            engine: a key of `ENGINES`; ignored when called on an adapter.
+            protocol: `fast`, `balanced` or `stringent`.
+            overrides: replacements of what the protocol sets, with the same nesting.
+            pseudo_family: label of the pseudopotential family; a short form of the override of that name.
+            options: `metadata.options` of all calculations.
+
+        Raises:
+            InputError: for anything that cannot work, with the reason.
+        """
+        if engine not in ENGINES:
+            raise InputError(f'engine `{engine}`', 'it is unknown', f'Known are {", ".join(ENGINES)}')
+        target = WorkflowFactory(ENGINES[engine]) if cls is BseSpectrumWorkChain else cls
+        inputs = target.get_protocol_inputs(protocol, overrides)
+        family = load_family(pseudo_family or inputs['pseudo_family'])
+        check_structure_data(structure, f'structure `{structure.get_formula()}`')
+        check_family(structure, family)
+        pseudos = family.get_pseudos(structure=structure)
+        check_even_electrons(structure, pseudos, f'structure `{structure.get_formula()}`')
+        parameters = complete_parameters(inputs['parameters'], structure, family)
+        check_parameters(parameters)
+        check_bands(parameters, valence_electrons(structure, pseudos) // 2)
+        builder = target.get_builder()
+        builder.code = code
+        builder.structure = structure
+        builder.kpoints = mesh_of(structure, inputs)
+        builder.parameters = orm.Dict(parameters)
+        builder.pseudos = pseudos
+        if isinstance(corrections, orm.ArrayData):
+            builder.quasiparticles = corrections
+        else:
+            builder.scissor = orm.Float(corrections)
+        builder.options = orm.Dict({**inputs['options'], **(options or {})})
+        builder.clean_workdir = orm.Bool(inputs['clean_workdir'])
+        return builder
+
+    def on_terminated(self) -> None:
+        """Clean the work folders if asked to."""
+        super().on_terminated()
+        if self.inputs.clean_workdir.value:
+            cleaned = clean_work_folders(self.node)
+            self.report(f'cleaned the work folders of the calculations {cleaned}')
+
+
+def load_family(label: str) -> Any:
+    """Return a pseudopotential family with recommended cutoffs.
+
+    Raises:
+        InputError: if the profile has none of that label.
+    """
+    try:
+        return orm.load_group(label)
+    except NotExistent as exception:
+        raise InputError(
+            f'pseudopotential family `{label}`',
+            'the profile does not have it',
+            f'Install it: `aiida-foundry setup --family {label}`',
+        ) from exception
+
+
+def mesh_of(structure: orm.StructureData, inputs: Mapping[str, Any]) -> orm.KpointsData:
+    """Return the mesh given, or the coarsest that is as dense as the distance asks for.
+
+    Raises:
+        InputError: neither is possible.
+    """
+    kpoints = orm.KpointsData()
+    kpoints.set_cell_from_structure(structure)
+    if inputs['kpoints_mesh'] is not None:
+        mesh = inputs['kpoints_mesh']
+        if len(mesh) != 3 or any(not isinstance(n, int) or n < 1 for n in mesh):
+            raise InputError('override `kpoints_mesh`', f'{mesh!r} is not a mesh', 'Give three positive integers')
+        kpoints.set_kpoints_mesh(mesh)
+    elif inputs['kpoints_distance'] <= 0:
+        raise InputError('override `kpoints_distance`', 'it must be positive', 'Give a distance in 1/Å')
+    else:
+        kpoints.set_kpoints_mesh_from_density(inputs['kpoints_distance'])
+    return kpoints
