@@ -1,0 +1,1 @@
+"""Koopmans corrections by our own executable, `aiida-foundry-ki`."""

@@ -1,0 +1,1 @@
+"""Readers of what the executable takes and of what it writes; free of aiida."""
