@@ -59,14 +59,29 @@ class Constraints:
             found.append((source, 1 if (source, 1) in choices else -1))
         return tuple(found)
 
+    def independent(self, wanted: Sequence[int] = (0, 1, 2)) -> tuple[int, ...]:
+        """Return the directions whose phases determine those wanted."""
+        return tuple(sorted({self.sources[direction][0] for direction in wanted}))
+
     @property
-    def independent(self) -> tuple[int, ...]:
-        """Directions whose phases determine all three."""
-        return tuple(sorted({source for source, _ in self.sources}))
+    def continuous(self) -> tuple[int, ...]:
+        """Directions along which symmetry leaves the phase free."""
+        return tuple(direction for direction in range(3) if not self.is_fixed(direction))
 
     def is_fixed(self, direction: int) -> bool:
         """Whether symmetry leaves only discrete values of this phase."""
         return not any(vector[direction] for vector in self.allowed.continuous)
+
+    def distance(self, direction: int, phases: npt.ArrayLike) -> float:
+        """Return how far a fixed phase is from the nearest allowed one, in e.
+
+        Args:
+            direction: one whose phase is fixed.
+            phases: (3,) total phases in e; of these only that of the direction must be known.
+        """
+        phase = np.asarray(phases, dtype=float)[direction]
+        values = np.array([float(member[direction]) for member in self.allowed.discrete])
+        return float(np.abs(wrap(phase - values, 1)).min())
 
 
 def find_constraints(cell: Cell, moments: npt.ArrayLike | None = None) -> Constraints:
@@ -126,35 +141,54 @@ def formal_record(
     Args:
         cell: the crystal.
         valences: (n,) charges of the pseudo-ions in e.
-        electronic: electronic phases in e of the independent directions.
+        electronic: electronic phases in e of the independent directions, or of some of them.
         modulus: of the total phases, 1 or 2, in e.
         constraints: of the crystal.
 
     Returns:
         ``phases``, ``electronic`` and ``ionic`` (3,) in e along the lattice vectors; ``modulus`` in e; ``fractions``
-        (3,) of the quanta; ``quanta`` (3, 3) by rows and ``cartesian`` (3,) in C/m²; ``allowed``: what symmetry allows
-        in e, ``continuous`` directions, and ``residual``: the distance of the phases from that in e.
+        (3,) of the quanta; ``quanta`` (3, 3) by rows and ``cartesian`` (3,) in C/m²; ``symmetry``: what it allows in
+        e, ``continuous`` directions, and ``residual``: the distance of the phases from that in e. What needs a phase
+        that was not computed is None.
     """
     ionic = ionic_phases(cell.positions, valences)
-    total = np.array([sign * (electronic[source] + ionic[source]) for source, sign in constraints.sources])
-    phases = wrap(total, modulus)
+    phases = wrap(total_phases(ionic, electronic, constraints), modulus)
     quanta = modulus * cell.lattice / abs(np.linalg.det(cell.lattice)) * COULOMB_PER_SQUARE_METRE
-    nearest = constraints.allowed.nearest(phases)
-    return {
-        'phases': phases.tolist(),
-        'electronic': wrap(phases - ionic, modulus).tolist(),
+    record = {
+        'phases': _known(phases),
+        'electronic': _known(wrap(phases - ionic, modulus)),
         'ionic': wrap(ionic, modulus).tolist(),
         'modulus': modulus,
-        'fractions': (phases / modulus).tolist(),
+        'fractions': _known(phases / modulus),
         'quanta': quanta.tolist(),
-        'cartesian': (phases / modulus @ quanta).tolist(),
+        'cartesian': None,
         'symmetry': {
             'allowed': [[str(fraction) for fraction in member] for member in constraints.allowed.discrete],
             'continuous': [list(vector) for vector in constraints.allowed.continuous],
-            'nearest': [str(fraction) for fraction in nearest.fractions],
-            'residual': nearest.residual,
         },
     }
+    if np.isfinite(phases).all():
+        nearest = constraints.allowed.nearest(phases)
+        record['cartesian'] = (phases / modulus @ quanta).tolist()
+        record['symmetry']['nearest'] = [str(fraction) for fraction in nearest.fractions]
+        record['symmetry']['residual'] = nearest.residual
+    return record
+
+
+def total_phases(ionic: npt.ArrayLike, electronic: Mapping[int, float], constraints: Constraints) -> FloatArray:
+    """Return the total phases in e, shape (3,), NaN where neither they nor equivalent ones were computed.
+
+    Args:
+        ionic: (3,) ionic phases in e.
+        electronic: electronic phases in e by independent direction.
+        constraints: of the crystal.
+    """
+    ions = np.asarray(ionic, dtype=float)
+    return np.array([sign * (electronic.get(i, np.nan) + ions[i]) for i, sign in constraints.sources])
+
+
+def _known(values: FloatArray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def insulating_gap(energies: npt.ArrayLike, kpoints: npt.ArrayLike, occupied: Sequence[int]) -> dict[str, float]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
 import numpy.typing as npt
 
-from aiida_foundry.analysis.polarization.berry import Constraints, wrap
+from aiida_foundry.analysis.polarization.berry import Constraints, total_phases, wrap
 
 GROWTH = 1.5
 """Factor between the intervals of successive strings. The error falls with their square: the change from one to the
@@ -34,13 +33,11 @@ def phase_errors(
         electronic: electronic phases in e by independent direction.
         before: the same with fewer points; may lack directions.
     """
-    ions = np.asarray(ionic, dtype=float)
-    total = np.array([sign * (electronic[source] + ions[source]) for source, sign in constraints.sources])
-    nearest = np.array(constraints.allowed.nearest(total).fractions, dtype=float)
+    total = total_phases(ionic, electronic, constraints)
     errors: dict[int, float | None] = {}
     for direction, phase in electronic.items():
         if constraints.is_fixed(direction):
-            errors[direction] = abs(float(wrap(total - nearest, 1)[direction]))
+            errors[direction] = constraints.distance(direction, total)
         else:
             errors[direction] = abs(float(wrap(phase - before[direction], 1))) if direction in before else None
     return errors

@@ -13,6 +13,7 @@ from aiida_foundry.analysis.polarization.formal import COULOMB_PER_SQUARE_METRE
 from aiida_foundry.analysis.polarization.path import Path
 
 FloatArray = npt.NDArray[np.float64]
+Phases = Sequence[Sequence[float | None]]
 
 VERSION = 1
 """Raise it with every change of a number below: it is an input of the calcfunctions that wrap these functions."""
@@ -37,43 +38,51 @@ def first_fractions(path: Path, charges: npt.ArrayLike, modulus: Quantum) -> tup
 
 
 def further_fractions(
-    path: Path, fractions: Sequence[float], phases: npt.ArrayLike, modulus: Quantum, charges: npt.ArrayLike
+    path: Path,
+    fractions: Sequence[float],
+    phases: Sequence[Sequence[float | None]],
+    modulus: Quantum,
+    charges: npt.ArrayLike,
 ) -> tuple[float, ...]:
     """Return places between those computed where the branch is open; empty if it is followed all the way.
 
     Args:
         path: the path.
         fractions: (n,) places computed, ascending.
-        phases: (n, 3) total phases there, in e.
+        phases: (n, 3) total phases there, in e; None where symmetry keeps them as they are.
         modulus: of the phases, in e.
         charges: (atoms,) nominal charges in e.
     """
     predicted = predicted_phases(path, fractions, charges)
-    return tuple((fractions[i] + fractions[i + 1]) / 2 for i in steps_to_divide(phases, modulus, predicted))
+    return tuple((fractions[i] + fractions[i + 1]) / 2 for i in steps_to_divide(_changing(phases), modulus, predicted))
 
 
 def spontaneous_record(
-    path: Path, fractions: Sequence[float], phases: npt.ArrayLike, modulus: Quantum, charges: npt.ArrayLike
+    path: Path,
+    fractions: Sequence[float],
+    phases: Sequence[Sequence[float | None]],
+    modulus: Quantum,
+    charges: npt.ArrayLike,
 ) -> dict[str, Any]:
     """Return the change of polarization along a path as plain numbers.
 
     Args:
         path: the path.
         fractions: (n,) places computed, ascending.
-        phases: (n, 3) total phases there, in e.
+        phases: (n, 3) total phases there, in e; None where symmetry keeps them as they are.
         modulus: of the phases, in e.
         charges: (atoms,) nominal charges in e.
 
     Returns:
         ``cartesian`` (3,) and ``magnitude`` of the change in C/m², ``change`` (3,) of the phases in e, ``quanta``
-        (3, 3) by rows of the crystal in C/m², ``modulus`` in e; by image ``fractions``, ``phases`` as computed,
-        ``branch``: the continuous phases in e, and ``path``: the polarization (n, 3) in C/m² on that branch;
-        ``largest_step`` in quanta, ``longest_move`` in Å, ``charges``.
+        (3, 3) by rows of the crystal in C/m², ``modulus`` in e; by image ``fractions``, ``phases`` as computed (0 where
+        symmetry keeps them), ``branch``: the continuous phases in e, and ``path``: the polarization (n, 3) in C/m² on
+        that branch; ``largest_step`` in quanta, ``longest_move`` in Å, ``charges``.
 
     Raises:
         InputError: a step leaves the branch open.
     """
-    branch = follow_branch(phases, path.end, modulus, predicted_phases(path, fractions, charges))
+    branch = follow_branch(_changing(phases), path.end, modulus, predicted_phases(path, fractions, charges))
     change = branch.change * COULOMB_PER_SQUARE_METRE
     return {
         'cartesian': change.tolist(),
@@ -82,10 +91,17 @@ def spontaneous_record(
         'quanta': (branch.quanta * COULOMB_PER_SQUARE_METRE).tolist(),
         'modulus': modulus,
         'fractions': list(fractions),
-        'phases': np.asarray(phases, dtype=float).tolist(),
+        'phases': _changing(phases).tolist(),
         'branch': branch.phases.tolist(),
         'path': (branch.phases @ branch.quanta / modulus * COULOMB_PER_SQUARE_METRE).tolist(),
         'largest_step': branch.largest_step,
         'longest_move': path.longest_move,
         'charges': np.asarray(charges, dtype=float).tolist(),
     }
+
+
+def _changing(phases: Phases) -> FloatArray:
+    """Return phases with 0 in place of those that symmetry keeps; one that some images lack stays missing."""
+    values = np.array([[np.nan if phase is None else phase for phase in image] for image in phases])
+    kept = np.isnan(values).all(axis=0)
+    return np.where(kept, 0.0, values)

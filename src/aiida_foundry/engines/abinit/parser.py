@@ -13,18 +13,21 @@ from aiida.common.exceptions import NotExistent
 from aiida.engine import CalcJob, ExitCode
 from aiida.parsers.parser import Parser
 
-from aiida_foundry.engines.abinit.calculation import ABORT_FILE, EIGENSTATES_SUFFIX, STRENGTHS_SUFFIX
+from aiida_foundry.engines import checksums
+from aiida_foundry.engines.abinit.calculation import ABORT_FILE, EIGENSTATES_SUFFIX, STRENGTHS_SUFFIX, result_files
 from aiida_foundry.engines.abinit.excitons import DEFAULT_NUMBER, exciton_arrays
 from aiida_foundry.engines.abinit.exit_codes import classify_message, find_crash
 from aiida_foundry.engines.abinit.parents import OUTPUT_PREFIX
-from aiida_foundry.engines.abinit.parse_raw import excitons, gsr, mdf, response, sigres
+from aiida_foundry.engines.abinit.parse_raw import consistency, excitons, gsr, mdf, response, sigres
+from aiida_foundry.engines.abinit.parse_raw.berry import parse_berry_phase
 from aiida_foundry.engines.abinit.parse_raw.log import Log, parse_events, parse_log, parse_required_electrons
-from aiida_foundry.engines.abinit.parse_raw.main_output import count_scf_iterations, parse_dielectric_constants
+from aiida_foundry.engines.abinit.parse_raw.main_output import count_scf_iterations, has_ended, parse_dielectric_constants
 from aiida_foundry.engines.abinit.parse_raw.netcdf import UnreadableNetcdfError
 from aiida_foundry.engines.abinit.tasks import Task, diagonalises, task_of
 
 _FIRST_METALLIC_OCCOPT = 3
 _HIGHEST_BAND_OCCUPATION = 0.005  # as in PwBaseWorkChain of aiida-quantumespresso
+_FIELD_RESPONSE = (1, 3)  # `rfelfd`: with the second derivative along the field
 _CONVERGENCE = {
     'ScfConvergenceWarning': 'ERROR_SCF_NOT_CONVERGED',
     'NscfConvergenceWarning': 'ERROR_NSCF_NOT_CONVERGED',
@@ -45,7 +48,8 @@ class AbinitParser(Parser):
     """Parse the retrieved files of an ``AbinitCalculation``.
 
     Everything that is there becomes an output, also when the run failed. The exit code is the first that applies of:
-    no log; a message of ABINIT or of the runtime; killed; a section missing, unreadable or with NaN; not converged.
+    files damaged since the job wrote them; no log; a message of ABINIT or of the runtime; killed; a section missing,
+    unreadable, with NaN or contradicting another; not converged.
     """
 
     def parse(self, retrieved_temporary_folder: str | None = None, **_: Any) -> ExitCode | None:
@@ -53,14 +57,23 @@ class AbinitParser(Parser):
         self.temporary = None if retrieved_temporary_folder is None else Path(retrieved_temporary_folder)
         self.parameters = {name.lower(): value for name, value in self.node.inputs.parameters.get_dict().items()}
         self.results: dict[str, Any] = {}
-        text = self._read_text(self.node.get_option('output_filename'))
+        log_file = self.node.get_option('output_filename')
+        main_file = self.node.get_option('input_filename').rsplit('.', 1)[0] + '.abo'
+        if damaged := self._damaged_files(result_files(log_file, main_file, task_of(self.parameters))):
+            return self.exit_codes.ERROR_FILES_DAMAGED.format(message=', '.join(damaged))
+        text = self._read_text(log_file)
         if not text:
             return self.exit_codes.ERROR_OUTPUT_LOG_MISSING
         log, self.log_text = parse_log(text), text
-        main_output = self._read_text(self.node.get_option('input_filename').rsplit('.', 1)[0] + '.abo')
+        main_output = self._read_text(main_file)
         self._add_run(log, main_output)
 
-        failures = [self._failure_of_run(log), self._parse_results(main_output), self._failure_to_converge(log)]
+        failures = [
+            self._failure_of_run(log),
+            self._failure_of_main_output(log, main_output),
+            self._parse_results(main_output),
+            self._failure_to_converge(log),
+        ]
         self.out('output_parameters', orm.Dict(self.results))
         failure = next((entry for entry in failures if entry is not None), None)
         return None if failure is None else self._exit_code(failure)
@@ -68,12 +81,22 @@ class AbinitParser(Parser):
     def _exit_code(self, failure: _Failure) -> ExitCode:
         return self.exit_codes[failure.label].format(message=failure.message)
 
+    def _read(self, name: str) -> bytes | None:
+        """Return the content of a retrieved file, None if it is not there."""
+        try:
+            content: bytes = self.retrieved.base.repository.get_object_content(name, mode='rb')
+        except (FileNotFoundError, NotExistent):
+            return None
+        return content
+
     def _read_text(self, name: str) -> str:
         """Return the text of a retrieved file, empty if it is not there."""
-        try:
-            return self.retrieved.base.repository.get_object_content(name, mode='rb').decode('utf-8', errors='replace')
-        except (FileNotFoundError, NotExistent):
-            return ''
+        return (self._read(name) or b'').decode('utf-8', errors='replace')
+
+    def _damaged_files(self, names: list[str]) -> list[str]:
+        """Return the files that are not what the job wrote; none where the job could not make checksums."""
+        listing = self._read_text(checksums.FILE)
+        return checksums.damaged(listing, self._read, names) if listing else []
 
     def _read_netcdf(self, suffix: str) -> bytes:
         """Return the bytes of ``out_<suffix>``.
@@ -82,10 +105,10 @@ class AbinitParser(Parser):
             _Failure: the file is not there.
         """
         name = f'{OUTPUT_PREFIX}_{suffix}'
-        try:
-            return self.retrieved.base.repository.get_object_content(name, mode='rb')
-        except (FileNotFoundError, NotExistent) as error:
-            raise _Failure('ERROR_NETCDF_MISSING', name) from error
+        content = self._read(name)
+        if content is None:
+            raise _Failure('ERROR_NETCDF_MISSING', name)
+        return content
 
     # How the run went.
 
@@ -180,6 +203,14 @@ class AbinitParser(Parser):
         section = sections.get(task_of(self.parameters))
         return None if section is None else self._parse_section(section, main_output)
 
+    def _failure_of_main_output(self, log: Log, main_output: str) -> _Failure | None:
+        """Return whether the main output is cut, or is not that of the run that wrote the log."""
+        if log.completed and not has_ended(main_output):
+            return _Failure('ERROR_MAIN_OUTPUT_INCOMPLETE')
+        if log.completed and (different := consistency.check_texts(self.log_text, main_output)):
+            return _Failure('ERROR_OUTPUT_INCONSISTENT', f'{", ".join(different)} in log and main output')
+        return None
+
     @staticmethod
     def _parse_section(section: Callable[[str], None], main_output: str) -> _Failure | None:
         try:
@@ -190,13 +221,17 @@ class AbinitParser(Parser):
             return _Failure('ERROR_NETCDF_UNREADABLE', str(error))
         except excitons.UnreadableExcitonsError as error:
             return _Failure('ERROR_EXCITONS_UNREADABLE', str(error))
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # arrays that do not fit together, numbers that are none
+            return _Failure('ERROR_OUTPUT_INCONSISTENT', f'{type(error).__name__}: {error}')
         return None
 
-    def _parse_ground_state(self, _: str) -> None:
-        """Attach bands, forces, stress and the relaxed structure."""
+    def _parse_ground_state(self, main_output: str) -> None:
+        """Attach bands, forces, stress and the relaxed structure; Berry phases go to the output parameters."""
         state = gsr.parse_gsr(self._read_netcdf('GSR.nc'))
         if bad := gsr.check_finite(state):
             raise _Failure('ERROR_NOT_A_NUMBER', ', '.join(bad))
+        self._refuse(consistency.check_ground_state(state, main_output, self.parameters.get('iscf', 0) >= 0))
         for name in ('energy', 'fermi_energy'):
             self.results[name] = getattr(state, name)
             self.results[f'{name}_units'] = 'eV'
@@ -205,11 +240,20 @@ class AbinitParser(Parser):
         self.results['number_of_spins'] = state.eigenvalues.shape[0]
         self.results.update(gsr.describe_occupations(state, self.parameters.get('nspinor', 1) == 2))
         self.out('output_bands', self._bands(state))
+        if self.parameters.get('berryopt') == -1:
+            self.results['berry_phase'] = parse_berry_phase(main_output)
+            if self.results['berry_phase'] is None:
+                raise _Failure('ERROR_OUTPUT_INCOMPLETE')
         if self.parameters.get('iscf', 0) >= 0:
             self._attach_forces(state)
             self._check_highest_band(state)
         if self.parameters.get('ionmov', 0) or self.parameters.get('optcell', 0):
             self.out('output_structure', self._relaxed_structure(state))
+
+    @staticmethod
+    def _refuse(contradictions: list[str]) -> None:
+        if contradictions:
+            raise _Failure('ERROR_OUTPUT_INCONSISTENT', ', '.join(contradictions))
 
     def _bands(self, state: gsr.GroundState) -> orm.BandsData:
         bands = orm.BandsData()
@@ -251,11 +295,12 @@ class AbinitParser(Parser):
         if constants:
             self.out('output_dielectric', orm.ArrayData({name: np.array(value) for name, value in constants.items()}))
 
-    def _parse_quasiparticles(self, _: str) -> None:
+    def _parse_quasiparticles(self, main_output: str) -> None:
         """Attach the quasiparticle energies."""
         quasiparticles = sigres.parse_sigres(self._read_netcdf('SIGRES.nc'))
         if bad := sigres.check_finite(quasiparticles):
             raise _Failure('ERROR_NOT_A_NUMBER', ', '.join(bad))
+        self._refuse(consistency.check_quasiparticles(quasiparticles, main_output))
         array = orm.ArrayData({entry.name: getattr(quasiparticles, entry.name) for entry in fields(quasiparticles)})
         array.base.attributes.set('units', 'eV')
         self.out('output_quasiparticles', array)
@@ -308,6 +353,8 @@ class AbinitParser(Parser):
         }
         if self.parameters.get('rfphon'):
             arrays['qpoint'], arrays['force_constants'] = response.parse_force_constants(self._read_netcdf('DDB.nc'))
+        if self.parameters.get('rfelfd') in _FIELD_RESPONSE and self.parameters.get('rfdir') == [1, 1, 1]:
+            self._refuse(['no dielectric tensor'] if arrays['dielectric_tensor'] is None else [])
         arrays = {name: array for name, array in arrays.items() if array is not None}
         tensor = arrays.get('dielectric_tensor')
         if tensor is not None and not np.isfinite(tensor).all():

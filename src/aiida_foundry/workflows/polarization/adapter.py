@@ -67,7 +67,9 @@ class BerryAdapterWorkChain(BerryPolarizationWorkChain):
         self.ctx.moments = moments
         self.ctx.valences = {kind: pseudo.z_valence for kind, pseudo in self.inputs.pseudos.items()}
         self.ctx.occupied = occupied_bands(self.inputs.structure, self.inputs.pseudos, moments)
-        self.ctx.open = list(constraints_of(self.inputs.structure, moments).independent)
+        wanted = self.inputs.directions.get_list() if 'directions' in self.inputs else [1, 2, 3]
+        constraints = constraints_of(self.inputs.structure, moments)
+        self.ctx.open = list(constraints.independent([direction - 1 for direction in wanted]))
         self.ctx.points = {}
         self.ctx.phases = {}
         self.ctx.errors = {}

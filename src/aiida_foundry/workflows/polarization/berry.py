@@ -16,6 +16,7 @@ from aiida_foundry.common.errors import InputError
 from aiida_foundry.structures.checks import check_family, check_structure_data
 from aiida_foundry.workflows.polarization.parameters import (
     PARAMETERS,
+    check_directions,
     check_mesh,
     check_parameters,
     complete_parameters,
@@ -89,6 +90,13 @@ class BerryPolarizationWorkChain(StrictProtocolMixin, WorkChain):
             required=False,
             help='Collinear moments by kind in μ_B, which make the calculation spin polarized; their sum is kept.',
         )
+        spec.input(
+            'directions',
+            valid_type=orm.List,
+            required=False,
+            validator=lambda node, _: message_of(check_directions, node.get_list()) if node else None,
+            help='Lattice vectors, 1 to 3, along which the phases are wanted. By default all.',
+        )
         spec.input_namespace(
             'ground_state', required=False, populate_defaults=False, help='Ground state to use, from an earlier run.'
         )
@@ -114,7 +122,8 @@ class BerryPolarizationWorkChain(StrictProtocolMixin, WorkChain):
             valid_type=orm.Dict,
             help='`phases`, `electronic`, `ionic` in e along the lattice vectors, each modulo `modulus` (1 or 2 e); '
             '`fractions` of the quanta; `quanta` (by rows) and `cartesian` in C/m²; `symmetry`: `allowed` members in '
-            'e, `continuous` directions, `residual` in e; `gap` in eV; `strings`: `points` and `errors` in e by direction.',
+            'e, `continuous` directions, `residual` in e; `gap` in eV; `strings`: `points` and `errors` in e. None for '
+            'directions that were not asked for.',
         )
         spec.output(
             'cost', valid_type=orm.Dict, help='Wall and core seconds of each calculation, their sum in core-hours.'

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import BandsData, Dict, Float, Int, KpointsData, StructureData
@@ -20,12 +18,19 @@ def string_kpoints(structure: StructureData, mesh: KpointsData, settings: Dict, 
     """Return the strings along one reciprocal vector; `settings`: `direction` (1 to 3), `points`, `moments`."""
     constraints = constraints_of(structure, settings['moments'])
     divisions, _ = mesh.get_kpoints_mesh()
-    found = strings.make_strings(
-        settings['direction'] - 1, divisions, settings['points'], constraints.rotations
-    )
+    found = strings.make_strings(settings['direction'] - 1, divisions, settings['points'], constraints.rotations)
     kpoints = KpointsData()
     kpoints.set_cell_from_structure(structure)
     kpoints.set_kpoints(found.kpoints, weights=found.weights)
+    return kpoints
+
+
+@calcfunction
+def string_mesh(mesh: KpointsData, direction: Int, points: Int) -> KpointsData:
+    """Return a mesh whose lines along one direction, counted from 1, are strings of that many points, ends included."""
+    divisions, _ = mesh.get_kpoints_mesh()
+    kpoints = KpointsData()
+    kpoints.set_kpoints_mesh([points.value - 1 if i == direction.value - 1 else n for i, n in enumerate(divisions)])
     return kpoints
 
 
@@ -82,7 +87,11 @@ def image_of_path(reference: StructureData, structure: StructureData, fraction: 
 
 @calcfunction
 def spontaneous_polarization(
-    reference: StructureData, structure: StructureData, settings: Dict, version: Int, **images: Dict  # noqa: ARG001
+    reference: StructureData,
+    structure: StructureData,
+    settings: Dict,
+    version: Int,  # noqa: ARG001
+    **images: Dict,
 ) -> Dict:
     """Return the change of polarization along the path; `settings`: `fractions` by image, `charges` by element."""
     path = paths.make_path(cell_of(reference), cell_of(structure))

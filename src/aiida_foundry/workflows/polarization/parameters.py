@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiida import orm
@@ -167,6 +167,16 @@ def check_mesh(kpoints: orm.KpointsData) -> None:
         raise InputError('kpoints', 'they are a list', 'Give a mesh, e.g. `set_kpoints_mesh([4, 4, 4])`')
     if any(kpoints.base.attributes.get('offset', [0, 0, 0])):
         raise InputError('kpoints', 'the mesh is shifted, which breaks the symmetry of its strings', 'Give no offset')
+
+
+def check_directions(directions: Sequence[Any]) -> None:
+    """Refuse what are not different lattice vectors.
+
+    Raises:
+        InputError: none, a number other than 1, 2 or 3, or one given twice.
+    """
+    if not directions or set(directions) - {1, 2, 3} or len(set(directions)) < len(directions):
+        raise InputError('directions', f'{list(directions)} are no lattice vectors', 'Give some of 1, 2 and 3, once')
 
 
 def occupied_bands(
