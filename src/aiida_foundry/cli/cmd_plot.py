@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 FORMATS = ('.png', '.pdf', '.svg')
 
-PLOTS: dict[str, str] = {}
+PLOTS: dict[str, str] = {
+    'polarization': 'polarization:plot_path',
+}
 """By area of the workflow (`foundry.AREA.…`): module of `aiida_foundry.cli` and function from process nodes to figure.
 
 Processes of any other area are taken for gaps.

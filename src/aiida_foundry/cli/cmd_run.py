@@ -7,6 +7,8 @@ import click
 from aiida_foundry.cli.options import function_of
 
 RUNS = {
+    'polarization.berry': ('run_polarization:polarization_berry', 'Formal polarization by Berry phases.'),
+    'polarization.path': ('run_polarization:polarization_path', 'Spontaneous polarization along a path.'),
     'gw.gap': ('run_gw:gw_gap', 'Quasiparticle band gap by GW.'),
 }
 """Module of ``aiida_foundry.cli`` and function of each command, and what it is for."""

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 MAXIMUM_PARAMETER_WIDTH = 60
 
-TABLES: dict[str, str] = {}
-"""By area of the workflow (`foundry.AREA.…`): module of `aiida_foundry.cli` and function of (console, node)."""
+TABLES: dict[str, str] = {
+    'polarization': 'polarization:print_polarization',
+    'interfaces.screen': 'screening:print_screening',
+}
+"""By area of the workflow (`foundry.AREA.…`), or by workflow (`foundry.AREA.WORKFLOW`), which goes first: module of
+`aiida_foundry.cli` and function of (console, node)."""
 
 
 def print_process(console: Console, node: ProcessNode) -> None:
@@ -36,13 +40,18 @@ def print_process(console: Console, node: ProcessNode) -> None:
     records = gap_records(node)
     if records:
         print_gaps(console, records, material_of(node))
-    elif area_of(node) in TABLES and node.is_finished_ok:
-        function_of(TABLES[area_of(node)])(console, node)
+    elif node.is_finished_ok and (table := _table_of(node)):
+        function_of(table)(console, node)
     else:
         _print_parameters(console, output_parameters(node))
         _print_outputs(console, node)
     if failure_record(node) is not None:
         print_failure(console, node)
+
+
+def _table_of(node: ProcessNode) -> str | None:
+    workflow = (node.process_type or '').partition(':foundry.')[2]
+    return TABLES.get(workflow) or TABLES.get(area_of(node))
 
 
 def print_state(console: Console, node: ProcessNode) -> None:
