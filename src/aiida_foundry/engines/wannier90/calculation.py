@@ -14,6 +14,8 @@ from aiida_foundry.engines.wannier90.exit_codes import define_exit_codes
 from aiida_foundry.engines.wannier90.validation import check_mesh, check_parameters, check_path, message_of
 
 SEEDNAME = 'aiida'
+#: Where Wannier90 writes the message of an error in its input, before it opens its main output.
+ERROR_FILE = f'{SEEDNAME}.werr'
 OVERLAP_SUFFIXES = ('amn', 'mmn', 'eig')
 #: Files that come back from a run for Wannier functions.
 RETRIEVED_SUFFIXES = (
@@ -122,7 +124,7 @@ class Wannier90Calculation(CalcJob):
         code_info.cmdline_params = [SEEDNAME] if makes_functions else ['-pp', SEEDNAME]
         calc_info = CalcInfo()
         calc_info.codes_info = [code_info]
-        calc_info.retrieve_list = [self.options.output_filename]
+        calc_info.retrieve_list = [self.options.output_filename, ERROR_FILE]
         if makes_functions:
             calc_info.remote_symlink_list = self._overlap_links()
             calc_info.retrieve_list += [

@@ -12,7 +12,7 @@ from aiida.engine import CalcJob, ExitCode
 from aiida.parsers.parser import Parser
 
 from aiida_foundry.analysis.wannier import isometry_error
-from aiida_foundry.engines.wannier90.calculation import SEEDNAME
+from aiida_foundry.engines.wannier90.calculation import ERROR_FILE, SEEDNAME
 from aiida_foundry.engines.wannier90.exit_codes import classify_message
 from aiida_foundry.engines.wannier90.parse_raw.bands import parse_bands
 from aiida_foundry.engines.wannier90.parse_raw.matrices import UnreadableMatrixError, parse_gauge
@@ -31,7 +31,7 @@ class Wannier90Parser(Parser):
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Attach the outputs and return the exit code, None for success."""
-        text = self._read(self.node.get_option('output_filename'))
+        text = self._read(self.node.get_option('output_filename')) or self._read(ERROR_FILE)
         if not text:
             return self.exit_codes.ERROR_OUTPUT_MISSING
         output = parse_wout(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ from aiida.orm import ArrayData, BandsData, Dict, FolderData, Int, KpointsData, 
 
 from aiida_foundry.analysis import wannier
 from aiida_foundry.analysis.wannier_symmetry import spread_symmetry
+from aiida_foundry.engines.wannier90 import merge
 from aiida_foundry.engines.wannier90.input_file import mesh_points
-from aiida_foundry.engines.wannier90.parse_raw.matrices import GaugeMatrices, parse_gauge, render_gauge
+from aiida_foundry.engines.wannier90.parse_raw.matrices import parse_gauge, render_gauge
 from aiida_foundry.structures.checks import cell_of
 
 VERSION = 1
@@ -86,66 +86,24 @@ def merge_blocks(version: Int, **blocks: Any) -> dict[str, Any]:  # noqa: ARG001
         blocks: ``folder_1``, ``parameters_1``, ``folder_2``, …: retrieved folders and results of `assess_functions`.
 
     Returns:
-        ``retrieved`` with the block-diagonal ``aiida_u.mat``, the centres, and the files of each block in
-        ``block_1``, …; ``parameters`` with the functions of all blocks in order.
+        ``retrieved`` with the block-diagonal ``aiida_u.mat``, centres and final state, and the files of each
+        block in ``block_1``, …; ``parameters`` with the functions of all blocks in order.
     """
-    labels = [str(number) for number in range(1, len(blocks) // 2 + 1)]
-    folders = [blocks[f'folder_{label}'] for label in labels]
-    merged = FolderData()
-    for label, folder in zip(labels, folders, strict=True):
-        for name in folder.base.repository.list_object_names():
-            content = folder.base.repository.get_object_content(name, mode='rb')
-            merged.base.repository.put_object_from_bytes(content, f'block_{label}/{name}')
-    texts = [folder.base.repository.get_object_content('aiida_u.mat') for folder in folders]
-    gauge = block_diagonal([parse_gauge(text) for text in texts])
-    comment = f'{len(labels)} blocks of bands merged'
-    merged.base.repository.put_object_from_filelike(BytesIO(render_gauge(gauge, comment).encode()), 'aiida_u.mat')
-    parameters = merge_parameters([blocks[f'parameters_{label}'].get_dict() for label in labels])
-    centres = merge_centres([folder.base.repository.get_object_content('aiida_centres.xyz') for folder in folders])
-    merged.base.repository.put_object_from_filelike(BytesIO(centres.encode()), 'aiida_centres.xyz')
-    return {'retrieved': merged, 'parameters': Dict(parameters)}
-
-
-def block_diagonal(gauges: list[GaugeMatrices]) -> GaugeMatrices:
-    """Return the direct sum of square gauge matrices on one mesh."""
-    size = sum(gauge.matrices.shape[2] for gauge in gauges)
-    total = np.zeros((len(gauges[0].kpoints), size, size), dtype=complex)
-    start = 0
-    for gauge in gauges:
-        end = start + gauge.matrices.shape[2]
-        total[:, start:end, start:end] = gauge.matrices
-        start = end
-    return GaugeMatrices(gauges[0].kpoints, total)
-
-
-def merge_centres(files: list[str]) -> str:
-    """Return one ``_centres.xyz``: the functions (``X``) of all files, then the atoms of the first."""
-    rows = [[line for line in text.splitlines()[2:] if line.strip()] for text in files]
-    functions = [line for lines in rows for line in lines if line.split()[0] == 'X']
-    atoms = [line for line in rows[0] if line.split()[0] != 'X']
-    return '\n'.join([f'{len(functions) + len(atoms):6d}', ' Wannier centres', *functions, *atoms]) + '\n'
-
-
-def merge_parameters(blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the parameters of the manifold from those of its blocks."""
-    return {
-        'bands': [blocks[0]['bands'][0], blocks[-1]['bands'][1]],
-        'number_of_functions': sum(block['number_of_functions'] for block in blocks),
-        'centres': [centre for block in blocks for centre in block['centres']],
-        'spreads': [spread for block in blocks for spread in block['spreads']],
-        'windows': {'outer': None, 'frozen': None, 'units': 'eV'},
-        'eta_mev': max(block['eta_mev'] for block in blocks),
-        'eta_limit_ev': max(block['eta_limit_ev'] for block in blocks),
-        'spread_difference': max(block['spread_difference'] for block in blocks),
-        'functions_without_image': _renumber(blocks),
-        'warnings': [warning for block in blocks for warning in block['warnings']],
-        'blocks': [block['bands'] for block in blocks],
+    numbers = range(1, len(blocks) // 2 + 1)
+    repositories = [blocks[f'folder_{number}'].base.repository for number in numbers]
+    contents = {
+        f'block_{number}/{name}': repository.get_object_content(name, mode='rb')
+        for number, repository in zip(numbers, repositories, strict=True)
+        for name in repository.list_object_names()
     }
-
-
-def _renumber(blocks: list[dict[str, Any]]) -> list[int]:
-    numbers, start = [], 0
-    for block in blocks:
-        numbers += [start + number for number in block['functions_without_image']]
-        start += block['number_of_functions']
-    return numbers
+    gauges = [parse_gauge(contents[f'block_{number}/aiida_u.mat'].decode()) for number in numbers]
+    contents['aiida_u.mat'] = render_gauge(merge.block_diagonal(gauges), 'blocks of bands merged').encode()
+    centres = [contents[f'block_{number}/aiida_centres.xyz'].decode() for number in numbers]
+    contents['aiida_centres.xyz'] = merge.merge_centres(centres).encode()
+    outputs = [contents[f'block_{number}/aiida.wout'].decode() for number in numbers]
+    contents['aiida.wout'] = merge.merge_outputs(outputs).encode()
+    merged = FolderData()
+    for name, content in contents.items():
+        merged.base.repository.put_object_from_bytes(content, name)
+    parameters = merge.merge_parameters([blocks[f'parameters_{number}'].get_dict() for number in numbers])
+    return {'retrieved': merged, 'parameters': Dict(parameters)}

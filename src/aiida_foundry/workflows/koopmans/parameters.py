@@ -49,8 +49,9 @@ def complete_parameters(protocol: Mapping[str, Any], structure: StructureData, f
         functions = parameters['empty_functions']
         # silicon: 12 bands for 4 functions, which hold all antibonding states
         parameters['disentanglement_bands'] = max(3 * functions, functions + 8)
+    minimum = parameters.pop('minimum_bands')
     if parameters['bands'] is None:
-        parameters['bands'] = occupied + parameters['disentanglement_bands']
+        parameters['bands'] = max(occupied + parameters['disentanglement_bands'], minimum)
     return parameters
 
 

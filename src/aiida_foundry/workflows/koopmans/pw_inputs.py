@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+DIELECTRIC = {'epsil': True, 'trans': False, 'tr2_ph': 1e-14}
+"""Of ph.x: the dielectric tensor alone."""
+
 PROJWFC = {'degauss': 0.01, 'deltae': 0.1}
 """Of the densities of states that projwfc.x insists on; nothing uses them."""
 
@@ -35,4 +38,9 @@ def _system(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return options of pw.x: those given, one process where nothing is said, and the fast parser."""
-    return {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1}, **given, 'parser_name': 'foundry.pw'}
+    return {**one_process(given), 'parser_name': 'foundry.pw'}
+
+
+def one_process(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with one process where nothing is said."""
+    return {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1}, **given}

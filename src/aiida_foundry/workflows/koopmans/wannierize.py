@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common.exceptions import NotExistent
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, if_, while_
 from aiida.plugins import CalculationFactory, WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
 from aiida_foundry.analysis import gaps, manifolds
-from aiida_foundry.common.errors import InputError
 from aiida_foundry.structures.checks import check_even_electrons, check_family, check_structure_data, valence_electrons
 from aiida_foundry.workflows.koopmans import calcfunctions as steps
 from aiida_foundry.workflows.koopmans import pw_inputs
+from aiida_foundry.workflows.koopmans.inputs import EXECUTABLES, choose_codes, load_family, message_of
 from aiida_foundry.workflows.koopmans.manifold import ManifoldWorkChain
 from aiida_foundry.workflows.koopmans.parameters import (
     check_bands,
@@ -27,6 +26,13 @@ from aiida_foundry.workflows.koopmans.parameters import (
     complete_parameters,
     mesh_of,
 )
+from aiida_foundry.workflows.koopmans.trials import (
+    EMPTY,
+    list_manifolds,
+    manifold_parameters,
+    reason_to_refuse,
+    trials_of,
+)
 from aiida_foundry.workflows.shared.cleanup import clean_work_folders
 from aiida_foundry.workflows.shared.cost import sum_cost
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
@@ -34,17 +40,7 @@ from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 PwBaseWorkChain = WorkflowFactory('quantumespresso.pw.base')
 ProjwfcCalculation = CalculationFactory('quantumespresso.projwfc')
 
-CODES = {'pw': 'pw.x', 'projwfc': 'projwfc.x', 'pw2wannier90': 'pw2wannier90.x', 'wannier90': 'wannier90.x'}
-EMPTY = 'empty'
-
-
-def message_of(check: Any, *arguments: Any) -> str | None:
-    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
-    try:
-        check(*arguments)
-    except InputError as error:
-        return str(error)
-    return None
+CODES = ('pw', 'projwfc', 'pw2wannier90', 'wannier90')
 
 
 class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
@@ -61,8 +57,8 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
-        for label, executable in CODES.items():
-            spec.input(f'codes.{label}', valid_type=orm.AbstractCode, help=f'The code of {executable}.')
+        for label in CODES:
+            spec.input(f'codes.{label}', valid_type=orm.AbstractCode, help=f'The code of {EXECUTABLES[label]}.')
         spec.input('structure', valid_type=orm.StructureData, help='The crystal, non-magnetic.')
         spec.input(
             'kpoints',
@@ -157,7 +153,7 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
         """Return a builder with all inputs set.
 
         Args:
-            codes: by the keys of `CODES`; others are ignored.
+            codes: by the names of `CODES`; others are ignored.
             structure: the crystal.
             protocol: `fast`, `balanced` or `stringent`.
             overrides: replacements of what the protocol sets, with the same nesting.
@@ -178,7 +174,7 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
         check_parameters(parameters)
         check_bands(parameters, valence_electrons(structure, pseudos) // 2)
         builder = cls.get_builder()
-        builder.codes = choose_codes(codes)
+        builder.codes = choose_codes(codes, CODES)
         builder.structure = structure
         builder.kpoints = mesh_of(structure, inputs)
         builder.parameters = orm.Dict(parameters)
@@ -243,15 +239,10 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
         self.ctx.cost['projections'] = self.ctx.projections.outputs.output_parameters
         energies = steps.first_channel(self.ctx.nscf.outputs.output_band)
         blocks = manifolds.isolated_blocks(energies, self.ctx.occupied, self.ctx.parameters['block_gap_ev'])
-        self.ctx.manifolds = {
-            f'occupied_{number}': {'bands': list(bands), 'functions': bands[1] - bands[0] + 1, 'trial': 0}
-            for number, bands in enumerate(blocks, start=1)
-        }
-        last = self.ctx.occupied + self.ctx.parameters['disentanglement_bands']
-        functions = self.ctx.parameters['empty_functions']
-        self.ctx.manifolds[EMPTY] = {'bands': [self.ctx.occupied + 1, last], 'functions': functions, 'trial': 0}
+        self.ctx.manifolds = list_manifolds(blocks, self.ctx.occupied, self.ctx.parameters)
         self.ctx.accepted = {}
-        self.report(f'blocks of occupied bands {blocks}; {functions} functions of the empty bands up to {last}')
+        empty = self.ctx.manifolds[EMPTY]
+        self.report(f'blocks of occupied bands {blocks}; {empty["functions"]} functions of the bands {empty["bands"]}')
         return None
 
     def should_wannierize(self) -> bool:
@@ -294,7 +285,7 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
                 continue
             manifold['trial'] += 1
             self.report(f'{label}: refused, because {reason}')
-            if manifold['trial'] == len(self._trials(label)):
+            if manifold['trial'] == len(trials_of(label, self.ctx.parameters)):
                 first, last = manifold['bands']
                 return self.exit_codes.ERROR_NO_ACCEPTABLE_FUNCTIONS.format(
                     manifold=f'{first}-{last} ({label})', trials=manifold['trial'], reason=reason
@@ -352,29 +343,12 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
     def _pending(self) -> list[str]:
         return [label for label in self.ctx.manifolds if label not in self.ctx.accepted]
 
-    def _trials(self, label: str) -> list[dict[str, Any]]:
-        trials: list[dict[str, Any]] = self.ctx.parameters['trials'][EMPTY if label == EMPTY else 'occupied']
-        return trials
-
     def _manifold_parameters(self, label: str) -> dict[str, Any]:
         """Return the parameters of the next trial of a manifold."""
         manifold = self.ctx.manifolds[label]
-        trial = self._trials(label)[manifold['trial']]
-        frozen, weight = None, None
-        if label == EMPTY:
-            choice = self._choose_windows(trial['projectability'])
-            frozen = choice.frozen_maximum
-            weight = {'centre': choice.projection_centre, 'width': choice.projection_width}
-        return {
-            'bands': manifold['bands'],
-            'number_of_bands': self.ctx.parameters['bands'],
-            'functions': manifold['functions'],
-            'projections': trial['projections'],
-            'projection_weight': weight,
-            'frozen_maximum': frozen,
-            'spin_component': 'up' if self.ctx.parameters['spin_channels'] == 2 else None,
-            'keywords': self.ctx.parameters['keywords'],
-        }
+        trial = trials_of(label, self.ctx.parameters)[manifold['trial']]
+        choice = self._choose_windows(trial['projectability']) if label == EMPTY else None
+        return manifold_parameters(manifold, trial['projections'], choice, self.ctx.parameters)
 
     def _choose_windows(self, projectability: float) -> manifolds.EmptyManifold:
         outputs = self.ctx.projections.outputs
@@ -398,14 +372,11 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
             settings,
             orm.Int(steps.VERSION),
         )
-        eta, difference = record['eta_mev'], record['spread_difference']
-        self.report(f'{label}: η = {eta:.3f} meV, spreads {np.round(record["spreads"], 4).tolist()} Å²')
-        if eta > limits['eta_mev']:
-            return f'η = {eta:.1f} meV exceeds {limits["eta_mev"]} meV'
-        if difference > limits['spread_difference']:
-            return f'spreads of equivalent functions differ by {difference:.3f} Å²'
-        self.ctx.accepted[label] = record
-        return None
+        self.report(f'{label}: η = {record["eta_mev"]} meV, spreads {np.round(record["spreads"], 4).tolist()} Å²')
+        reason = reason_to_refuse(record, limits)
+        if reason is None:
+            self.ctx.accepted[label] = record
+        return reason
 
     def _functions(self, label: str) -> dict[str, orm.Data]:
         return {'retrieved': self.ctx[label].outputs.retrieved, 'parameters': self.ctx.accepted[label]}
@@ -415,35 +386,3 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
         for node in process.called_descendants:
             if isinstance(node, orm.CalcJobNode) and node.label in ('overlaps', 'functions'):
                 self.ctx.cost[f'{label}_{trial}_{node.label}'] = node.outputs.output_parameters
-
-
-def choose_codes(codes: Mapping[str, orm.AbstractCode]) -> dict[str, orm.AbstractCode]:
-    """Return the codes of `CODES`.
-
-    Raises:
-        InputError: names the executable that is missing.
-    """
-    for label, executable in CODES.items():
-        if label not in codes:
-            raise InputError(
-                f'code `{label}`',
-                f'it is missing, and {executable} with it',
-                '`aiida-foundry setup` registers the executables it finds, `aiida-foundry doctor` says how to get it',
-            )
-    return {label: codes[label] for label in CODES}
-
-
-def load_family(label: str) -> Any:
-    """Return a pseudopotential family.
-
-    Raises:
-        InputError: if the profile has none of that label.
-    """
-    try:
-        return orm.load_group(label)
-    except NotExistent as exception:
-        raise InputError(
-            f'pseudopotential family `{label}`',
-            'the profile does not have it',
-            f'Install it: `aiida-foundry setup --family {label}`',
-        ) from exception

@@ -1,0 +1,80 @@
+"""Steps between Wannier functions and Koopmans energies that belong in the provenance graph."""
+
+from __future__ import annotations
+
+import numpy as np
+from aiida.engine import calcfunction
+from aiida.orm import ArrayData, BandsData, Dict, Float, Int
+
+from aiida_foundry.analysis import gaps
+from aiida_foundry.analysis.koopmans_bands import assign_corrections, match_points
+from aiida_foundry.workflows.koopmans.calcfunctions import first_channel
+
+VERSION = 1
+"""Of the steps here; bumped with every change of a number."""
+
+
+@calcfunction
+def mean_dielectric_constant(parameters: Dict, version: Int) -> Float:  # noqa: ARG001
+    """Return a third of the trace of the dielectric tensor of ph.x; `version` is `VERSION`."""
+    return Float(float(np.trace(np.array(parameters['dielectric_constant']))) / 3)
+
+
+@calcfunction
+def koopmans_gaps(quasiparticles: ArrayData, number_of_electrons: Float, version: Int) -> Dict:  # noqa: ARG001
+    """Return the gaps over the bands that are corrected at every k-point; `version` is `gaps.VERSION`."""
+    return Dict({'method': 'ki', 'units': 'eV', **compare(quasiparticles, number_of_electrons.value)})
+
+
+def compare(quasiparticles: ArrayData, electrons: float) -> dict[str, object]:
+    """Return Kohn-Sham and quasiparticle gap over the bands that are corrected at every k-point.
+
+    Raises:
+        ValueError: no contiguous range of bands with both band edges.
+        MetallicBandsError: no gap.
+    """
+    window, first = gaps.computed_bands(quasiparticles.get_array('qp_energies'))
+    last = first + window.shape[-1] - 1
+    kpoints = quasiparticles.get_array('kpoints')
+    reference = quasiparticles.get_array('ks_energies')[..., first - 1 : last]
+    before = gaps.find_gap(reference, kpoints, electrons, first_band=first)
+    after = gaps.find_gap(window, kpoints, electrons, first_band=first)
+    return {'kohn_sham': before.as_dict(), 'quasiparticle': after.as_dict(), 'bands': [first, last]}
+
+
+@calcfunction
+def assign_energies(bands: BandsData, koopmans: ArrayData, tolerance: Float, version: Int) -> ArrayData:  # noqa: ARG001
+    """Return `quasiparticles` from the energies of Wannier functions of kcw.x; `version` is `VERSION`.
+
+    Args:
+        bands: Kohn-Sham energies on the full mesh, eV.
+        koopmans: of `KcwHamCalculation`.
+        tolerance: see `assign_corrections`, eV.
+        version: `VERSION`.
+    """
+    energies, points = first_channel(bands), bands.get_kpoints()
+    order = match_points(points, koopmans.get_array('kpoints'))
+    corrected = assign_corrections(
+        energies, koopmans.get_array('kohn_sham')[order], koopmans.get_array('koopmans')[order], tolerance.value
+    )
+    arrays = {'kpoints': points, 'ks_energies': energies[np.newaxis], 'qp_energies': corrected[np.newaxis]}
+    return ArrayData(arrays)
+
+
+@calcfunction
+def combine_screening(groups: Dict, version: Int, **computed: ArrayData) -> ArrayData:  # noqa: ARG001
+    """Return the screening of all functions from that of one of each group of equivalent ones.
+
+    Args:
+        groups: `representatives`: for each function, from 1, the number of the one that was computed.
+        version: `VERSION`.
+        computed: outputs `screening` of kcw.x by ``orbital_N``.
+
+    Returns:
+        ``alpha``, ``self_hartree``, ``bare``, ``screened`` (function) in Ry, ``representatives`` from 1.
+    """
+    rows = [computed[f'orbital_{number}'] for number in groups['representatives']]
+    sums = np.array([row.get_array('integrals').sum(axis=0) for row in rows])
+    arrays = {name: np.array([row.get_array(name)[0] for row in rows]) for name in ('alpha', 'self_hartree')}
+    arrays |= {'screened': sums[:, 0], 'bare': sums[:, 1], 'representatives': np.array(groups['representatives'])}
+    return ArrayData(arrays)
