@@ -158,7 +158,11 @@ async def kill_running(runner: LocalRunner, reason: str) -> None:
     `Process.kill` of AiiDA cancels the job first. It then fails if it notices the end of the job before it is done, and
     tries for five minutes to cancel a job that had ended by itself.
     """
-    processes = runner.running
+    await kill_processes(runner.running, reason)
+
+
+async def kill_processes(processes: list[Process], reason: str) -> None:
+    """Kill processes, listed parents first, and cancel their jobs."""
     for process in processes:
         _kill_process(process, reason)
     for process in processes:

@@ -1,0 +1,16 @@
+"""Quasiparticle gaps of semiconductors: ``verdi run submit.py``, with ``--dry-run`` to see what it would run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from aiida import load_profile
+
+from aiida_foundry.screening.campaign_file import read_campaign_file
+from aiida_foundry.screening.submit import submit_all
+
+load_profile()
+plan = read_campaign_file(Path(__file__).with_name('campaign.yaml'))
+for line in submit_all(plan, dry_run='--dry-run' in sys.argv):
+    print(line)
