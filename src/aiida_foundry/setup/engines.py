@@ -109,6 +109,13 @@ ENGINES: tuple[Engine, ...] = (
         {'conda-forge': 'qe'},
     ),
     Engine(
+        'Koopmans (part of this package)',
+        'Koopmans functionals from the states of pw.x and the functions of Wannier90',
+        'code',
+        (Executable('aiida-foundry-ki', 'Koopmans screening and energies', 'foundry.ki'),),
+        {'PyPI': 'aiida-foundry'},
+    ),
+    Engine(
         'ABINIT',
         'GW gaps, Bethe-Salpeter equation, hybrids and meta-GGAs, DFPT',
         'code',

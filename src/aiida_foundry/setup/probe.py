@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiida_foundry.common.errors import InputError
@@ -26,9 +29,16 @@ LOCAL_THREADS = 8
 
 
 def local_shell(script: str) -> str:
-    """Run a script on this machine."""
+    """Run a script on this machine; programs installed with this package are found even off PATH, last."""
+    path = f'{os.environ.get("PATH", os.defpath)}{os.pathsep}{Path(sys.executable).parent}'
     done = subprocess.run(
-        ['bash', '-c', script], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors='replace', check=False
+        ['bash', '-c', script],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors='replace',
+        check=False,
+        env={**os.environ, 'PATH': path},
     )
     return done.stdout
 

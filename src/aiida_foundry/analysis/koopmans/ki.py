@@ -216,10 +216,30 @@ class KoopmansScreening:
         return Integrals(hartree, bare, screened)
 
 
-def total_integrals(
-    integrals: Integrals, states: BlochStates, dielectric_constant: float | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return self-Hartree energy, bare and screened integral of each function in Ry, shape ``(functions,)``.
+@dataclass(frozen=True)
+class Totals:
+    """Integrals over all space in Ry of each function, shape ``(functions,)``, with the correction of the head.
+
+    Attributes:
+        self_hartree: ½⟨ρ|v_H|ρ⟩.
+        bare: ⟨ρ|v_H + f↑↑|ρ⟩.
+        screened: the same with the response of all other electrons.
+        head: the correction that is part of `bare`.
+    """
+
+    self_hartree: NDArray[np.float64]
+    bare: NDArray[np.float64]
+    screened: NDArray[np.float64]
+    head: float
+
+    @property
+    def alpha(self) -> NDArray[np.float64]:
+        """Return the screening parameters."""
+        return self.screened / self.bare
+
+
+def total_integrals(integrals: Integrals, states: BlochStates, dielectric_constant: float | None) -> Totals:
+    """Sum integrals over wave vectors.
 
     Args:
         integrals: per q.
@@ -230,6 +250,6 @@ def total_integrals(
         part.sum(axis=1) for part in (integrals.self_hartree, integrals.bare, integrals.screened)
     )
     if dielectric_constant is None:
-        return hartree, bare, screened
+        return Totals(hartree, bare, screened, 0.0)
     head = head_correction(states.lattice, states.mesh)
-    return hartree + head / 2, bare + head, screened + head / dielectric_constant
+    return Totals(hartree + head / 2, bare + head, screened + head / dielectric_constant, head)
