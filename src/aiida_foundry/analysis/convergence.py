@@ -16,7 +16,7 @@ class Limit:
 
     Attributes:
         value: in the unit of the results.
-        error: the larger of the standard error of the fit and the change when the coarsest point is left out.
+        error: how far the fits through the other points lie from it, at most.
         slope: coefficient of x^-power.
         power: of the leading error.
     """
@@ -43,7 +43,10 @@ def is_converged(values: ArrayLike, tolerance: float, *, repeats: int = 2) -> bo
 
 
 def extrapolate(parameters: ArrayLike, values: ArrayLike, power: float = 1.0) -> Limit:
-    """Extrapolate results to an infinite parameter by y = y∞ + a x^-power.
+    """Extrapolate results to an infinite parameter by y = y∞ + a x^-power through the two finest points.
+
+    The pair before them and the fit through all points tell the error: both differ where the next order matters, or
+    where the results scatter.
 
     The power is that of the leading error: 1 for the number of bands in sums over states, 1 for the number of k-points
     along a direction where the error is that of an integrable 1/q², 3/2 for a cutoff in energy of a dielectric matrix.
@@ -61,17 +64,7 @@ def extrapolate(parameters: ArrayLike, values: ArrayLike, power: float = 1.0) ->
         raise ValueError(f'{len(x)} parameters and {len(y)} values: an error estimate needs three of each')
     if x[0] <= 0 or (np.diff(x) <= 0).any():
         raise ValueError(f'the parameters {x.tolist()} are not positive and growing')
-    (slope, limit), covariance = _fit(x**-power, y)
-    (_, without_coarsest), _ = _fit(x[1:] ** -power, y[1:])
-    error = max(float(np.sqrt(covariance)), abs(limit - without_coarsest))
+    slope, limit = np.polyfit(x[-2:] ** -power, y[-2:], 1)
+    others = [np.polyfit(x[part] ** -power, y[part], 1)[1] for part in (slice(-3, -1), slice(None))]
+    error = max(abs(limit - other) for other in others)
     return Limit(value=float(limit), error=float(error), slope=float(slope), power=power)
-
-
-def _fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return slope and intercept of a straight line and the variance of the intercept (0 for two points)."""
-    design = np.column_stack([x, np.ones_like(x)])
-    coefficients, residuals, _, _ = np.linalg.lstsq(design, y, rcond=None)
-    if len(x) == 2 or len(residuals) == 0:
-        return coefficients, 0.0
-    variance = residuals[0] / (len(x) - 2) * np.linalg.inv(design.T @ design)[1, 1]
-    return coefficients, float(variance)

@@ -38,7 +38,7 @@ class Multiplet:
 
 
 def multiplets(
-    energies: ArrayLike, strengths: ArrayLike, direct_gap: float, *, tolerance: float = 0.002
+    energies: ArrayLike, strengths: ArrayLike, direct_gap: float, *, tolerance: float = 5e-4
 ) -> list[Multiplet]:
     """Group excitons into multiplets, lowest first.
 

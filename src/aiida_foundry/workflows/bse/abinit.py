@@ -20,6 +20,7 @@ from aiida_foundry.workflows.bse import calcfunctions
 from aiida_foundry.workflows.bse.abinit_checks import validate_inputs
 from aiida_foundry.workflows.bse.provenance import has_origin
 from aiida_foundry.workflows.bse.spectrum import BseSpectrumWorkChain
+from aiida_foundry.workflows.shared.cost import sum_cost
 
 GAP_TOLERANCE = 2e-3
 """eV by which the direct gap in the log of ABINIT, in single precision, may differ from the one intended."""
@@ -203,7 +204,7 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
             self.out('exciton_weights', outputs.output_excitons)
         self.out('ground_state', {key: self.ctx.ground_state[key] for key in self.ctx.ground_state})
         self.out('screening', self.ctx.screening)
-        self.out('cost', calcfunctions.collect_cost(**self.ctx.cost))
+        self.out('cost', sum_cost(**self.ctx.cost))
         if 'lowest' in summary.get_dict() and summary['lowest']['energy'] <= 0:
             return self.exit_codes.ERROR_EXCITONIC_INSTABILITY.format(energy=summary['lowest']['energy'])
         return None

@@ -69,7 +69,7 @@ def abinit_file(corrections: ArrayData, mesh_bands: BandsData, window: Dict) -> 
 
 @calcfunction
 def abinit_spectra(structure: StructureData, settings: Dict, version: Int, **parts: ArrayData) -> ArrayData:  # noqa: ARG001
-    """Return the spectra of ABINIT along Cartesian directions; `parts`: `optical`, `excitons`, `rpa` as far as there."""
+    """Return the spectra of ABINIT along Cartesian directions; `parts`: `optical`, `excitons`, `rpa` if there."""
     optical = parts['optical']
     reciprocal = 2 * np.pi * np.linalg.inv(np.array(structure.cell)).T
     directions = optical.get_array('directions') @ reciprocal
@@ -107,18 +107,3 @@ def summarise(
         spectra.get_array('frequencies'), spectra.get_array('directions'), functions, gaps, states or None
     )
     return Dict({**summary, 'bands': [first, window['last']], **facts.get_dict()})
-
-
-@calcfunction
-def collect_cost(**steps: Dict) -> Dict:
-    """Return what each step took, from the output parameters of its calculation, and the sum in core-hours."""
-    records = {
-        label: {
-            'wall_seconds': parameters['wall_time_seconds'],
-            'core_seconds': parameters['core_seconds'],
-            'process': parameters.creator.uuid,
-        }
-        for label, parameters in steps.items()
-    }
-    total = float(np.sum([record['core_seconds'] for record in records.values()]))
-    return Dict({'steps': records, 'core_seconds': total, 'core_hours': total / 3600})
