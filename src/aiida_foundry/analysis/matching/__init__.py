@@ -6,7 +6,7 @@ from aiida_foundry.analysis.matching.faces import Face, crystal_face, distinct_f
 from aiida_foundry.analysis.matching.limits import LengthAngleLimit, Limit, StrainLimit
 from aiida_foundry.analysis.matching.match import Match, MatchSide, build_match
 from aiida_foundry.analysis.matching.screen import Pairs, Screen
-from aiida_foundry.analysis.matching.search import find_matches
+from aiida_foundry.analysis.matching.search import find_matches, match_faces
 
 __all__ = (
     'Crystal',
@@ -24,5 +24,6 @@ __all__ = (
     'distinct_faces',
     'elastic_energy',
     'find_matches',
+    'match_faces',
     'same_planes',
 )

@@ -56,10 +56,32 @@ def find_matches(
     """
     faces = distinct_faces(film, max_miller), distinct_faces(substrate, max_miller)
     candidates = _candidates(*faces, max_area, limit)
-    rows = _distinct_rows(candidates, *faces)
+    rows = _ranked(candidates, _distinct_rows(candidates, *faces))
+    return (_match(candidates, row, *faces) for row in rows)
+
+
+def match_faces(film: Face, substrate: Face, *, max_area: float, limit: Limit) -> Iterator[Match]:
+    """Find all coherent matches of two faces, ranked and reduced as by `find_matches`.
+
+    Args:
+        film: the face that is strained; its normal points into the film.
+        substrate: the face that is not; its normal points out of the substrate.
+        max_area: largest area of either superlattice cell, Å².
+        limit: the criterion.
+
+    Raises:
+        InputError: one of the limits makes no sense.
+    """
+    candidates = _candidates([film], [substrate], max_area, limit)
+    operations = equivalences(film.symmetry, substrate.symmetry)
+    rows = _ranked(candidates, distinct(candidates.film, candidates.substrate, operations))
+    return (_match(candidates, row, [film], [substrate]) for row in rows)
+
+
+def _ranked(candidates: _Candidates, rows: IntArray) -> IntArray:
+    """Sort rows by area, then by strain among equal areas."""
     areas = np.rint(np.log(candidates.area[rows]) / _AREA_STEP)
-    ranked = rows[np.lexsort((candidates.strain[rows], areas))]
-    return (_match(candidates, row, *faces) for row in ranked)
+    return rows[np.lexsort((candidates.strain[rows], areas))]
 
 
 def _match(candidates: _Candidates, row: int, films: list[Face], substrates: list[Face]) -> Match:
