@@ -99,6 +99,15 @@ def test_only_small_files_come_back(prepare, abinit_inputs, parameters, files):
     assert info.retrieve_list[3:] == files
 
 
+def test_files_of_a_diagonalisation(prepare, abinit_inputs):
+    corrections = orm.SinglefileData.from_string('0 1\n', filename='shift.txt')
+    parameters = {'ecut': 4, 'optdriver': 99, 'BS_algorithm': 1, 'bs_calctype': 2}
+    _, info = prepare(abinit_inputs(parameters=parameters, quasiparticle_file=corrections))
+    assert info.retrieve_temporary_list == ['out_BSEIG']
+    assert info.retrieve_list[-1] == 'out_EXC_OST'
+    assert (corrections.uuid, 'shift.txt', '__in.gw__') in info.local_copy_list
+
+
 def test_walltime_is_told(prepare, abinit_inputs):
     options = {'resources': {'num_machines': 1}, 'max_wallclock_seconds': 7200}
     _, info = prepare(abinit_inputs(metadata={'options': options}))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.engines.abinit import psp8
 from aiida_foundry.workflows.bse import abinit_variables as variables
 from aiida_foundry.workflows.bse.parameters import HAYDOCK
 from aiida_foundry.workflows.bse.provenance import same_structure
-from aiida_foundry.workflows.bse.spectrum import check_corrections, message_of
+from aiida_foundry.workflows.bse.spectrum import check_corrections
 
 #: Variables of the screening that decide what it is; the rest is how it was computed.
 SCREENING_VARIABLES = ('ecut', 'ecuteps', 'ixc', 'nband', 'inclvkb', 'nsym', 'gwgamma')

@@ -8,45 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.common.exceptions import NotExistent
 from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 from aiida.plugins import WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.structures.checks import check_even_electrons, check_family, check_structure_data, valence_electrons
 from aiida_foundry.workflows.bse.parameters import check_bands, check_parameters, complete_parameters
 from aiida_foundry.workflows.bse.provenance import check_origin
-from aiida_foundry.workflows.shared.cleanup import clean_work_folders
+from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
+from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, load_family, mesh_of, refuse_interface
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 #: Adapters by the name of the engine.
 ENGINES = {'abinit': 'foundry.bse.abinit'}
 
 
-def message_of(check: Any, *arguments: Any) -> str | None:
-    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
-    try:
-        check(*arguments)
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def check_mesh(kpoints: orm.KpointsData) -> None:
-    """Refuse k-points that are not a mesh through Γ.
-
-    Raises:
-        InputError: a list of k-points, or a mesh with an offset.
-    """
-    if 'mesh' not in kpoints.base.attributes.all:
-        raise InputError('kpoints', 'they are a list', 'Give a mesh, e.g. `set_kpoints_mesh([4, 4, 4])`')
-    if any(kpoints.base.attributes.get('offset', [0, 0, 0])):
-        raise InputError(
-            'kpoints',
-            'the mesh is shifted from Γ, where W and Koopmans corrections are not known',
-            'Give it no offset',
-        )
+GAMMA_REASON = 'where W(q → 0) is needed'
 
 
 def check_corrections(inputs: Mapping[str, Any]) -> None:
@@ -65,15 +43,7 @@ def check_corrections(inputs: Mapping[str, Any]) -> None:
         check_origin(inputs['quasiparticles'], inputs['structure'], inputs['pseudos'])
 
 
-def refuse_interface(_: Any, __: Any) -> str:
-    """Say that only an adapter can run; adapters replace this validator by their own."""
-    return (
-        'foundry.bse.spectrum is an interface. Take its builder from `get_builder_from_protocol`, which chooses the '
-        f'adapter, or use one of {", ".join(ENGINES.values())}'
-    )
-
-
-class BseSpectrumWorkChain(StrictProtocolMixin, WorkChain):
+class BseSpectrumWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
     """Optical spectrum and excitons of an insulator on given quasiparticle energies; the adapter chooses the engine.
 
     The quasiparticle energies, of whatever method, are brought to the k-points and bands of the engine by symmetry,
@@ -96,7 +66,7 @@ class BseSpectrumWorkChain(StrictProtocolMixin, WorkChain):
         spec.input(
             'kpoints',
             valid_type=orm.KpointsData,
-            validator=lambda node, _: message_of(check_mesh, node),
+            validator=lambda node, _: message_of(check_gamma_mesh, node, GAMMA_REASON),
             help='Mesh through Γ, for wavefunctions, screening and electron-hole pairs.',
         )
         spec.input(
@@ -126,13 +96,8 @@ class BseSpectrumWorkChain(StrictProtocolMixin, WorkChain):
         cls._define_ground_state(spec.input, 'ground_state')
         spec.input('screening', valid_type=orm.RemoteData, required=False, help='The static screening to use.')
         spec.input('options', valid_type=orm.Dict, required=False, help='`metadata.options` of all calculations.')
-        spec.input(
-            'clean_workdir',
-            valid_type=orm.Bool,
-            default=lambda: orm.Bool(False),
-            help='Remove work folders at the end.',
-        )
-        spec.inputs.validator = refuse_interface
+        cls.define_clean_workdir(spec)
+        spec.inputs.validator = refuse_interface('foundry.bse.spectrum', ENGINES.values())
 
     @staticmethod
     def _define_ground_state(port: Any, namespace: str) -> None:
@@ -256,46 +221,3 @@ class BseSpectrumWorkChain(StrictProtocolMixin, WorkChain):
         builder.options = orm.Dict({**inputs['options'], **(options or {})})
         builder.clean_workdir = orm.Bool(inputs['clean_workdir'])
         return builder
-
-    def on_terminated(self) -> None:
-        """Clean the work folders if asked to."""
-        super().on_terminated()
-        if self.inputs.clean_workdir.value:
-            cleaned = clean_work_folders(self.node)
-            self.report(f'cleaned the work folders of the calculations {cleaned}')
-
-
-def load_family(label: str) -> Any:
-    """Return a pseudopotential family with recommended cutoffs.
-
-    Raises:
-        InputError: if the profile has none of that label.
-    """
-    try:
-        return orm.load_group(label)
-    except NotExistent as exception:
-        raise InputError(
-            f'pseudopotential family `{label}`',
-            'the profile does not have it',
-            f'Install it: `aiida-foundry setup --family {label}`',
-        ) from exception
-
-
-def mesh_of(structure: orm.StructureData, inputs: Mapping[str, Any]) -> orm.KpointsData:
-    """Return the mesh given, or the coarsest that is as dense as the distance asks for.
-
-    Raises:
-        InputError: neither is possible.
-    """
-    kpoints = orm.KpointsData()
-    kpoints.set_cell_from_structure(structure)
-    if inputs['kpoints_mesh'] is not None:
-        mesh = inputs['kpoints_mesh']
-        if len(mesh) != 3 or any(not isinstance(n, int) or n < 1 for n in mesh):
-            raise InputError('override `kpoints_mesh`', f'{mesh!r} is not a mesh', 'Give three positive integers')
-        kpoints.set_kpoints_mesh(mesh)
-    elif inputs['kpoints_distance'] <= 0:
-        raise InputError('override `kpoints_distance`', 'it must be positive', 'Give a distance in 1/Å')
-    else:
-        kpoints.set_kpoints_mesh_from_density(inputs['kpoints_distance'])
-    return kpoints
