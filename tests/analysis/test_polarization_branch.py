@@ -11,11 +11,11 @@ from pymatgen.analysis.ferroelectricity.polarization import Polarization
 from pymatgen.core import Lattice, Structure
 
 from aiida_foundry.analysis.polarization.branch import (
-    LARGEST_STEP,
     follow_branch,
-    images_needed,
+    images_to_start,
     phase_modulus,
     point_charge_phases,
+    steps_to_divide,
 )
 from aiida_foundry.analysis.polarization.formal import COULOMB_PER_SQUARE_METRE
 from aiida_foundry.common.errors import InputError
@@ -147,11 +147,21 @@ def test_point_charges_cross_the_cell_boundary():
     assert phases[:, 2] == pytest.approx([0, 0.08, 0.16])
 
 
-@pytest.mark.parametrize(('change', 'quantum', 'images'), [(0.0, 1, 2), (0.1, 1, 3), (0.5, 1, 8), (0.5, 2, 5)])
-def test_enough_images(change, quantum, images):
-    assert images_needed([0, 0, change], quantum) == images
-    path = np.outer(np.linspace(0, 3 * change, images), [0, 0, 1])
-    assert follow_branch(path % quantum, CUBE, quantum).largest_step < LARGEST_STEP
+@pytest.mark.parametrize(('change', 'quantum', 'images'), [(0.0, 1, 3), (0.3, 1, 3), (1.2, 1, 5), (1.2, 2, 3)])
+def test_first_images_cannot_hide_a_jump(change, quantum, images):
+    """What the prediction leaves, up to twice of it, shows as a large step or is on the right branch."""
+    assert images_to_start([0, 0, change], quantum) == images
+    for left in np.linspace(-2 * change, 2 * change, 41):
+        path = np.outer(np.linspace(0, 1, images), [0, 0, change + left])
+        predicted = np.outer(np.linspace(0, 1, images), [0, 0, change])
+        if not steps_to_divide(path % quantum, quantum, predicted):
+            assert follow_branch(path % quantum, CUBE, quantum, predicted).phases == pytest.approx(path, abs=1e-9)
+
+
+def test_steps_to_divide():
+    phases = np.outer([0, 0.1, 0.45, 0.5, 0.9], [0, 1, 0])
+    assert steps_to_divide(phases) == (1, 3)
+    assert steps_to_divide(phases, 2) == ()
 
 
 @pytest.mark.parametrize(

@@ -101,13 +101,13 @@ def plot_path(nodes: Sequence[ProcessNode]) -> Figure:
         )
     record, material = records[0].get_dict(), material_of(nodes[0])
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.6, 3.0), layout='constrained')
+        figure = Figure(figsize=(3.6, 3.2), layout='constrained')
         axes = figure.add_subplot()
         _draw_branches(axes, record)
         axes.set_xlabel('place on the path (0: reference, 1: crystal)')
         axes.set_ylabel('polarization (C/m²)')
         axes.set_title(f'{material.formula}: {record["magnitude"]:.3f} C/m²', loc='left', fontsize=10)
-        axes.legend(frameon=False, fontsize=8)
+        figure.legend(loc='outside upper right', ncols=2, frameon=False, fontsize=8)
     return figure
 
 

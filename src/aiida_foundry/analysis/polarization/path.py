@@ -13,7 +13,6 @@ from scipy.optimize import linear_sum_assignment
 
 from aiida_foundry.analysis.crystal import Cell
 from aiida_foundry.analysis.polarization.crystal import SYMPREC, primitive_crystal
-from aiida_foundry.analysis.polarization.formal import formal_polarization
 from aiida_foundry.analysis.polarization.oxidation import Given, oxidation_states
 from aiida_foundry.analysis.polarization.symmetry import allowed_polarizations
 from aiida_foundry.common.errors import InputError
@@ -172,31 +171,26 @@ def check_polar(cell: Cell) -> None:
         )
 
 
-def check_reference(reference: Cell, charges: Given | None) -> None:
-    """Refuse references whose formal polarization is not zero or half a quantum along each lattice vector.
+def check_reference(reference: Cell) -> None:
+    """Refuse references whose symmetry allows a formal polarization other than zero and half a quantum.
 
-    Only from those is the change of polarization that of a switch: half the difference of the two orientations.
+    Only from the others is the change of polarization that of a switch: half the difference of the two orientations.
     Zincblende has a quarter of a quantum along each vector, which a path from it to wurtzite would leave out of the
     result (Dreyer, Janotti, Van de Walle and Vanderbilt, PRX 6, 021038 (2016)).
 
-    Args:
-        reference: start of a path.
-        charges: oxidation states, see ``formal_polarization``.
-
     Raises:
-        InputError: states the formal polarization.
+        InputError: names the space group and what it allows.
     """
-    if has_inversion(reference):
-        return
-    found = formal_polarization(_structure(reference), charges)
+    crystal = primitive_crystal(_structure(reference))
+    allowed = allowed_polarizations(crystal.rotations)
     halves = {Fraction(0), Fraction(1, 2)}
-    if found.needs_dft:
-        reason = f'it is polar itself ({found.crystal.spacegroup})'
-    elif not halves.issuperset(found.member):
-        member = ', '.join(str(fraction) for fraction in found.member)
-        reason = f'its formal polarization ({found.crystal.spacegroup}) is ({member}) quanta, neither 0 nor ½'
-    else:
+    others = [member for member in allowed.discrete if not halves.issuperset(member)]
+    if allowed.is_fixed and not others:
         return
+    reason = f'it is polar itself ({crystal.spacegroup})'
+    if others:
+        member = ', '.join(str(fraction) for fraction in others[0])
+        reason = f'its space group {crystal.spacegroup} allows a formal polarization of ({member}) quanta'
     raise InputError(
         'reference',
         f'{reason}, so that the change of polarization from it is not the spontaneous polarization',

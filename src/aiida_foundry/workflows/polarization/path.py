@@ -48,7 +48,7 @@ def check_inputs(inputs: Mapping[str, Any]) -> None:
         check_structure_data(inputs['reference'], 'reference')
         reference = cell_of(inputs['reference'])
         if not inputs['accept_reference'].value:
-            paths.check_reference(reference, charges)
+            paths.check_reference(reference)
     else:
         reference = paths.centrosymmetric_reference(cell)
     paths.make_path(reference, cell)
