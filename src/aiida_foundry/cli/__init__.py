@@ -14,8 +14,10 @@ from aiida_foundry.common.errors import InputError
 
 COMMANDS = {
     'archive': 'Check and import AiiDA archives from others.',
+    'campaign': 'Run a workflow over many structures.',
     'doctor': 'Report which engines are available and what each enables.',
     'export': 'Write results to a file.',
+    'interfaces': 'Screen many crystals for polar interfaces.',
     'plot': 'Draw the result of a process.',
     'provenance': 'Draw and tell where a result comes from.',
     'query': 'Find results.',

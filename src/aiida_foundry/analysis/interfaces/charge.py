@@ -4,8 +4,8 @@ With formal polarizations on one convention, the charge at a coherent insulating
 projections, modulo the charges that a choice of terminations moves (Vanderbilt and King-Smith, PRB 48, 4442 (1993);
 Stengel and Vanderbilt, PRB 80, 241103 (2009)). Each P·n̂ is a fraction f of e per primitive surface cell plus any
 integer; a superlattice cell of m primitive cells of one crystal and n of the other carries m (f₁ + i) − n (f₂ + j)
-elementary charges, with integers i and j that belong to the terminations. Vacancies and adatoms aside these are the same
-in every primitive cell, so that the charge is known modulo gcd(m, n), not modulo 1.
+elementary charges, with integers i and j that belong to the terminations. Vacancies and adatoms aside these are the
+same in every primitive cell, so that the charge is known modulo gcd(m, n), not modulo 1.
 """
 
 from __future__ import annotations

@@ -129,8 +129,8 @@ def given_fractions(
         raise InputError(
             f'polarization {polarization} C/m² of {formal.crystal.structure.composition.reduced_formula}',
             f'in quanta along the primitive vectors it is {np.round(fractions, 3).tolist()}; '
-            f'{formal.crystal.spacegroup} allows {members} (continuous directions aside) and the ions {formal.oxidation} make '
-            f'({", ".join(map(str, formal.member))})',
+            f'{formal.crystal.spacegroup} allows {members} (continuous directions aside) '
+            f'and the ions {formal.oxidation} make ({", ".join(map(str, formal.member))})',
             'Give the formal polarization, electrons and ions, in the Cartesian axes of the structure.',
         )
     return fractions

@@ -62,7 +62,7 @@ def _steps(density: FloatArray, strain: FloatArray, atoms: IntArray) -> IntArray
 
 @njit(cache=True)
 def _alone(group: IntArray, steps: IntArray) -> NDArray[np.bool_]:  # pragma: no cover
-    """Tell which rows, sorted by group and columns, have no earlier row of their group at most as large in all columns."""
+    """Tell which rows, sorted by group and columns, no earlier one of their group equals or surpasses."""
     result = np.ones(len(steps), dtype=np.bool_)
     for row in range(len(steps)):
         earlier = row - 1
@@ -75,7 +75,7 @@ def _alone(group: IntArray, steps: IntArray) -> NDArray[np.bool_]:  # pragma: no
 
 @njit(cache=True)
 def _surpassed(steps: IntArray, rank: IntArray, sizes: int) -> NDArray[np.bool_]:  # pragma: no cover
-    """Tell which rows, sorted by their columns, an earlier row surpasses: a Fenwick tree of least strain up to a size."""
+    """Tell which rows, sorted by columns, an earlier one surpasses: Fenwick tree of the least strain up to a size."""
     infinite = np.iinfo(np.int64).max
     least = np.full(sizes + 1, infinite)
     result = np.zeros(len(steps), dtype=np.bool_)

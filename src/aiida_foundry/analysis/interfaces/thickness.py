@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 def film_thickness(density: ArrayLike, dielectric_constant: ArrayLike, barrier: ArrayLike) -> FloatArray:
     """Return the critical thickness in Å of a film with a free surface on a thick substrate.
 
-    t = ε₀ ε Δ/(e |σ|), equation 1 of Reinle-Schmitt et al., Nature Commun. 3, 932 (2012): the whole field is in the film.
+    t = ε₀ ε Δ/(e |σ|), equation 1 of Reinle-Schmitt et al., Nature Commun. 3, 932 (2012): all field is in the film.
 
     Args:
         density: σ, e/Å².

@@ -49,10 +49,10 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
     """All crystals against all others: which pairs of insulators have a charge at a coherent interface.
 
     A crystal takes part if it is an insulator as surely as asked for, and its polarization is fixed by symmetry or
-    given. A pair is a candidate if faces of both match within strain and area and σ = (P₁ − P₂)·n̂ is not zero. The best,
-    one per pair of crystals by Pareto front of charge, strain and atoms, go on as nodes with exact matches. All others
-    are rows of one record set. The work lies in a folder beside AiiDA's configuration until then: nothing is computed
-    twice after a crash.
+    given. A pair is a candidate if faces of both match within strain and area, and σ = (P₁ − P₂)·n̂ is not zero. The
+    best, one per pair of crystals by Pareto front of charge, strain and atoms, go on as nodes with exact matches. All
+    others are rows of one record set. The work lies in a folder beside AiiDA's configuration until then: nothing is
+    computed twice after a crash.
     """
 
     @classmethod
@@ -99,8 +99,8 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
             valid_type=orm.Dict,
             dynamic=True,
             required=False,
-            help='Exact matches of the best pairs by rank (`rank_001`): transformations, rotations, strain, charge in e '
-            'per superlattice cell, terminations. Lengths in Å.',
+            help='Exact matches of the best pairs by rank (`rank_001`): transformations, rotations, strain, charge in '
+            'e per superlattice cell, terminations. Lengths in Å.',
         )
         spec.exit_code(
             501,
