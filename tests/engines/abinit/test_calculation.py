@@ -9,6 +9,7 @@ from aiida.common.folders import SandboxFolder
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.abinit.calculation import AbinitCalculation
 
 
@@ -79,7 +80,9 @@ def test_cell_keeps_all_digits(prepare, abinit_inputs):
 
 def test_files(prepare, abinit_inputs, silicon_psp8):
     _, info = prepare(abinit_inputs())
-    assert info.retrieve_list == ['aiida.log', 'aiida.abo', '__ABI_MPIABORTFILE__', 'out_GSR.nc']
+    results = ['aiida.log', 'aiida.abo', 'out_GSR.nc']
+    assert info.retrieve_list == ['__ABI_MPIABORTFILE__', 'checksums.sha256', *results]
+    assert info.append_text == checksums.command(results)
     assert info.local_copy_list == [(silicon_psp8.uuid, 'Si-PBEsol.psp8', 'pseudo/Si.psp8')]
     assert info.codes_info[0].cmdline_params == ['aiida.abi']
     assert info.codes_info[0].stdout_name == 'aiida.log'
@@ -96,7 +99,7 @@ def test_files(prepare, abinit_inputs, silicon_psp8):
 )
 def test_only_small_files_come_back(prepare, abinit_inputs, parameters, files):
     _, info = prepare(abinit_inputs(parameters={'ecut': 4, **parameters}))
-    assert info.retrieve_list[3:] == files
+    assert info.retrieve_list[4:] == files
 
 
 def test_files_of_a_diagonalisation(prepare, abinit_inputs):

@@ -160,6 +160,9 @@ class AbinitBaseWorkChain(BaseRestartWorkChain):
             CALCULATION_CODES.ERROR_NETCDF_MISSING,
             CALCULATION_CODES.ERROR_NETCDF_UNREADABLE,
             CALCULATION_CODES.ERROR_EXCITONS_UNREADABLE,
+            CALCULATION_CODES.ERROR_FILES_DAMAGED,
+            CALCULATION_CODES.ERROR_OUTPUT_INCONSISTENT,
+            CALCULATION_CODES.ERROR_MAIN_OUTPUT_INCOMPLETE,
         ],
     )
     def handle_output_lost(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:

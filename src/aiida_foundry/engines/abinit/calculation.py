@@ -13,6 +13,7 @@ from aiida.engine import CalcJob, CalcJobProcessSpec
 from aiida_pseudo.data.pseudo.psp8 import Psp8Data
 
 from aiida_foundry.common.errors import InputError
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.abinit import input_file, validation
 from aiida_foundry.engines.abinit.exit_codes import define_exit_codes
 from aiida_foundry.engines.abinit.parents import INPUT_PREFIX, OUTPUT_PREFIX, PARENT_FILES, file_pairs
@@ -33,6 +34,11 @@ EIGENSTATES_SUFFIX, STRENGTHS_SUFFIX = 'BSEIG', 'EXC_OST'
 WALLTIME_FRACTION = 0.95
 #: Where ABINIT writes the message of an error that did not occur on the first MPI process.
 ABORT_FILE = '__ABI_MPIABORTFILE__'
+
+
+def result_files(log: str, main_output: str, task: int) -> list[str]:
+    """Return the names of the files that a run of this task leaves and the parser reads."""
+    return [log, main_output, *(f'{OUTPUT_PREFIX}_{suffix}' for suffix in RETRIEVED_SUFFIXES.get(task, ()))]
 
 
 def _message_of(check: Callable[..., None], *arguments: Any) -> str | None:
@@ -206,13 +212,9 @@ class AbinitCalculation(CalcJob):
         copy = settings.get('restart_mode', 'symlink') == 'copy'
         calc_info.remote_copy_list = links if copy else []
         calc_info.remote_symlink_list = [] if copy else links
-        calc_info.retrieve_list = [
-            self.options.output_filename,
-            self._main_output,
-            ABORT_FILE,
-            *(f'{OUTPUT_PREFIX}_{suffix}' for suffix in RETRIEVED_SUFFIXES.get(self._task, ())),
-            *settings.get('additional_retrieve_list', []),
-        ]
+        results = result_files(self.options.output_filename, self._main_output, self._task)
+        calc_info.append_text = checksums.command(results)
+        calc_info.retrieve_list = [ABORT_FILE, checksums.FILE, *results, *settings.get('additional_retrieve_list', [])]
         if diagonalises(self.inputs.parameters.get_dict()):
             calc_info.retrieve_list.append(f'{OUTPUT_PREFIX}_{STRENGTHS_SUFFIX}')
             calc_info.retrieve_temporary_list = [f'{OUTPUT_PREFIX}_{EIGENSTATES_SUFFIX}']

@@ -25,6 +25,9 @@ EXIT_CODES: dict[str, tuple[int, str]] = {
     'ERROR_NOT_A_NUMBER': (332, 'The results contain NaN or infinity: {message}'),
     'ERROR_CORRECTIONS_INCOMPLETE': (333, 'k-points without quasiparticle correction: ABINIT left them uncorrected.'),
     'ERROR_EXCITONS_UNREADABLE': (334, 'The eigenstates or oscillator strengths are unreadable: {message}'),
+    'ERROR_FILES_DAMAGED': (335, 'Files are not what the job wrote, by their checksums: {message}'),
+    'ERROR_OUTPUT_INCONSISTENT': (336, 'The outputs contradict each other or the input: {message}'),
+    'ERROR_MAIN_OUTPUT_INCOMPLETE': (337, 'ABINIT finished, but the end of its main output is missing.'),
     'ERROR_SCF_NOT_CONVERGED': (340, 'The self-consistent cycle did not converge.'),
     'ERROR_NSCF_NOT_CONVERGED': (341, 'The states at fixed potential did not converge.'),
     'ERROR_RELAXATION_NOT_CONVERGED': (342, 'The structure did not relax within the steps.'),
@@ -47,6 +50,9 @@ TRANSIENT = (
     'ERROR_NETCDF_UNREADABLE',
     'ERROR_NOT_A_NUMBER',
     'ERROR_EXCITONS_UNREADABLE',
+    'ERROR_FILES_DAMAGED',
+    'ERROR_OUTPUT_INCONSISTENT',
+    'ERROR_MAIN_OUTPUT_INCOMPLETE',
 )
 
 # First match wins. Patterns are searched in messages with all white space reduced to single blanks.

@@ -21,7 +21,11 @@ from aiida_foundry.engines.abinit.parents import OUTPUT_PREFIX
 from aiida_foundry.engines.abinit.parse_raw import consistency, excitons, gsr, mdf, response, sigres
 from aiida_foundry.engines.abinit.parse_raw.berry import parse_berry_phase
 from aiida_foundry.engines.abinit.parse_raw.log import Log, parse_events, parse_log, parse_required_electrons
-from aiida_foundry.engines.abinit.parse_raw.main_output import count_scf_iterations, has_ended, parse_dielectric_constants
+from aiida_foundry.engines.abinit.parse_raw.main_output import (
+    count_scf_iterations,
+    has_ended,
+    parse_dielectric_constants,
+)
 from aiida_foundry.engines.abinit.parse_raw.netcdf import UnreadableNetcdfError
 from aiida_foundry.engines.abinit.tasks import Task, diagonalises, task_of
 
@@ -207,6 +211,8 @@ class AbinitParser(Parser):
         """Return whether the main output is cut, or is not that of the run that wrote the log."""
         if log.completed and not has_ended(main_output):
             return _Failure('ERROR_MAIN_OUTPUT_INCOMPLETE')
+        if log.completed and None in (log.wall_time, log.cpu_time, log.processes):
+            return _Failure('ERROR_OUTPUT_INCONSISTENT', 'the log ends without timing')
         if log.completed and (different := consistency.check_texts(self.log_text, main_output)):
             return _Failure('ERROR_OUTPUT_INCONSISTENT', f'{", ".join(different)} in log and main output')
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 
@@ -78,12 +79,21 @@ def parse_events(text: str) -> tuple[Event, ...]:
 def parse_required_electrons(message: str) -> float | None:
     """Return the number of electrons that the bands could not hold, from ABINIT's message about too few bands."""
     match = _ELECTRONS.search(message)
-    return float(match.group(1)) if match else None
+    return _finite(match.group(1)) if match else None
 
 
 def _summary_value(summary: str, key: str) -> str | None:
     match = re.search(rf'^{key}:\s*(\S+)', summary, re.MULTILINE)
     return match.group(1) if match else None
+
+
+def _finite(text: str | None) -> float | None:
+    """Return a number, None for what is none."""
+    try:
+        number = float(text or 'nan')
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def parse_log(text: str) -> Log:
@@ -97,8 +107,8 @@ def parse_log(text: str) -> Log:
         time_limit_reached=_TIME_LIMIT in text,
         quasiparticles_not_found=_NO_QUASIPARTICLES in text,
         version=version.group(1) if version else None,
-        wall_time=float(wall) if wall else None,
-        cpu_time=float(cpu) if cpu else None,
-        processes=int(processes) if processes else None,
+        wall_time=_finite(wall),
+        cpu_time=_finite(cpu),
+        processes=int(processes) if processes and processes.isdecimal() else None,
         events=parse_events(text),
     )

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 
 _ITERATION = re.compile(r'^ ETOT\s+(\d+)\s', re.MULTILINE)
+_END = 'Calculation completed.'
 _DIELECTRIC = re.compile(r'dielectric constant( without local fields)? =\s*([-\d.E+*]+|NaN)')
+
+
+def has_ended(text: str) -> bool:
+    """Return whether the text has its end."""
+    return _END in text
 
 
 def count_scf_iterations(text: str) -> int | None:
@@ -22,5 +28,9 @@ def parse_dielectric_constants(text: str) -> dict[str, float]:
     """
     values = {}
     for without, value in _DIELECTRIC.findall(text):
-        values['without_local_fields' if without else 'with_local_fields'] = float(value)
+        try:
+            number = float(value)
+        except ValueError:  # asterisks where the number did not fit
+            number = float('nan')
+        values['without_local_fields' if without else 'with_local_fields'] = number
     return values

@@ -26,7 +26,7 @@ def open_netcdf(content: bytes) -> Iterator[netCDF4.Dataset]:
     try:
         with netCDF4.Dataset('memory', memory=content) as dataset:
             yield dataset
-    except (OSError, RuntimeError, KeyError, IndexError) as error:
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise UnreadableNetcdfError(str(error)) from error
 
 

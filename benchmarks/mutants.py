@@ -1,0 +1,450 @@
+"""Seeded mutants of the real outputs in tests/fixtures, through the parsers: no traceback, nothing wrong unseen.
+
+Each mutant is one stored run with one file damaged: truncated, emptied, filled with NaN, of another version, of another
+run, with deleted lines, exchanged numbers or flipped bits. The parser has to return a named exit code, or the results
+of the undamaged run (numbers within 2 meV or 1e-5 of themselves: ABINIT prints three decimals). Anything else is a
+failure: a traceback, more than ten seconds, or other numbers without an exit code.
+
+Two rounds. `after`: the file was damaged after the run ended (transfer, disk), so that the checksums that the job wrote
+do not fit; a parser whose jobs write none is tested all the same. `engine`: the engine wrote the damaged file, its
+checksum fits; only the damages that engines do are tried. Usage: python benchmarks/mutants.py [--quick]
+[--number N] [--seed S] [--parser NAME]. Last line: JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import logging
+import os
+import random
+import re
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+FIXTURES = Path(__file__).parents[1] / 'tests' / 'fixtures'
+CHECKSUMS = 'checksums.sha256'
+TIME_LIMIT = 10
+#: Results that no one takes for physics: how long it took, and what the engine warned of.
+IGNORED = re.compile(r'(time|seconds|warnings|walltime|version|date|parser)', re.IGNORECASE)
+NUMBER = re.compile(rb'(?<![\w.])[-+]?\d+\.\d+(?:[DEde][-+]?\d+)?(?![\w.])')
+
+Files = dict[str, bytes]
+
+
+class TooLongError(Exception):
+    """A parser did not end in time."""
+
+
+# Damages. Each takes the content, a source of random numbers and the contents of the same file in other runs.
+
+
+def truncated(content: bytes, dice: random.Random, _: list[bytes]) -> bytes:
+    return content[: dice.randrange(len(content))]
+
+
+def emptied(_: bytes, __: random.Random, ___: list[bytes]) -> bytes:
+    return b''
+
+
+def of_another_run(content: bytes, dice: random.Random, others: list[bytes]) -> bytes:
+    return dice.choice([other for other in others if other != content] or [b''])
+
+
+def flipped_bits(content: bytes, dice: random.Random, _: list[bytes]) -> bytes:
+    damaged = bytearray(content)
+    for _ in range(dice.choice([1, 1, 1, 8])):
+        damaged[dice.randrange(len(damaged))] ^= 1 << dice.randrange(8)
+    return bytes(damaged)
+
+
+def deleted_lines(content: bytes, dice: random.Random, _: list[bytes]) -> bytes:
+    lines = content.splitlines(keepends=True)
+    first = dice.randrange(len(lines))
+    del lines[first : first + dice.choice([1, 1, 3, 20])]
+    return b''.join(lines)
+
+
+def exchanged_numbers(content: bytes, dice: random.Random, _: list[bytes]) -> bytes:
+    places = [match.span() for match in NUMBER.finditer(content)]
+    if len(places) < 2:
+        return emptied(content, dice, [])
+    (a, b), (c, d) = sorted(dice.sample(places, 2))
+    return content[:a] + content[c:d] + content[b:c] + content[a:b] + content[d:]
+
+
+def nan_in_text(content: bytes, dice: random.Random, _: list[bytes]) -> bytes:
+    places = [match.span() for match in NUMBER.finditer(content)]
+    if not places:
+        return emptied(content, dice, [])
+    if dice.random() < 0.3:
+        return NUMBER.sub(b'NaN', content)
+    a, b = dice.choice(places)
+    return content[:a] + b'NaN'.rjust(b - a) + content[b:]
+
+
+def of_another_version(content: bytes, dice: random.Random, _: list[bytes]) -> bytes:
+    """Rename a word that the parser may look for, everywhere."""
+    words = sorted(set(re.findall(rb'[A-Za-z_]{5,}', content)))
+    word = dice.choice(words) if words else b'?'
+    return content.replace(word, word[::-1])
+
+
+def _edited(content: bytes, edit: Callable[[netCDF4.Dataset], None]) -> bytes:
+    with tempfile.NamedTemporaryFile(suffix='.nc') as file:
+        file.write(content)
+        file.flush()
+        with netCDF4.Dataset(file.name, 'a') as dataset:
+            edit(dataset)
+        return Path(file.name).read_bytes()
+
+
+def _floats(dataset: netCDF4.Dataset) -> list[str]:
+    return [name for name, entry in dataset.variables.items() if entry.dtype in (np.float64, np.float32)]
+
+
+def nan_in_netcdf(content: bytes, dice: random.Random, _: list[bytes]) -> bytes:
+    def edit(dataset: netCDF4.Dataset) -> None:
+        variable = dataset[dice.choice(_floats(dataset))]
+        values = np.ma.filled(variable[...].astype(float), np.nan)
+        if values.shape and dice.random() < 0.7:
+            values.flat[dice.randrange(values.size)] = np.nan
+        else:
+            values = np.full_like(values, np.nan)
+        variable[...] = values
+
+    return _edited(content, edit)
+
+
+def exchanged_in_netcdf(content: bytes, dice: random.Random, _: list[bytes]) -> bytes:
+    def edit(dataset: netCDF4.Dataset) -> None:
+        names = [name for name in _floats(dataset) if dataset[name].size > 1]
+        variable = dataset[dice.choice(names)]
+        values = np.array(variable[...])
+        a, b = dice.randrange(values.size), dice.randrange(values.size)
+        values.flat[a], values.flat[b] = values.flat[b], values.flat[a]
+        variable[...] = values
+
+    return _edited(content, edit)
+
+
+def netcdf_of_another_version(content: bytes, dice: random.Random, _: list[bytes]) -> bytes:
+    def edit(dataset: netCDF4.Dataset) -> None:
+        name = dice.choice(sorted(dataset.variables))
+        dataset.renameVariable(name, name[::-1] + '_')
+
+    return _edited(content, edit)
+
+
+TEXT = {
+    'truncated': truncated,
+    'emptied': emptied,
+    'NaN': nan_in_text,
+    'other version': of_another_version,
+    'other run': of_another_run,
+    'deleted lines': deleted_lines,
+    'exchanged': exchanged_numbers,
+    'flipped bits': flipped_bits,
+}
+NETCDF = TEXT | {'NaN': nan_in_netcdf, 'other version': netcdf_of_another_version, 'exchanged': exchanged_in_netcdf}
+del NETCDF['deleted lines']
+#: What an engine does by itself; the rest is done to its files afterwards.
+BY_ENGINE = ('truncated', 'emptied', 'NaN', 'other version', 'other run')
+
+
+# Parsers.
+
+
+@dataclass
+class Tested:
+    """A parser under test.
+
+    Args:
+        parser: entry point.
+        calculation: entry point.
+        cases: names of the stored runs.
+        inputs: returns the inputs of a run as nodes.
+        files: regular expression of the files that are damaged.
+        options: of the calculation.
+        checksums: whether the jobs write checksums, of which files.
+    """
+
+    parser: str
+    calculation: str
+    folder: str
+    cases: list[str]
+    inputs: Callable[[str], dict[str, Any]]
+    files: str
+    options: dict[str, Any]
+    checksums: bool
+
+
+def silicon() -> Any:
+    from aiida import orm
+
+    h = 10.2631026 / 2 * 0.529177210903
+    structure = orm.StructureData(cell=[[0, h, h], [h, 0, h], [h, h, 0]])
+    for x in (0, h / 2):
+        structure.append_atom(position=(x, x, x), symbols='Si')
+    return structure
+
+
+def mesh(number: int) -> Any:
+    from aiida import orm
+
+    kpoints = orm.KpointsData()
+    kpoints.set_kpoints_mesh([number] * 3)
+    return kpoints
+
+
+def abinit_inputs(case: str) -> dict[str, Any]:
+    from aiida import orm
+
+    parameters = json.loads((FIXTURES / 'abinit' / case / 'parameters.json').read_text())
+    return {'structure': silicon(), 'kpoints': mesh(2), 'parameters': orm.Dict(parameters)}
+
+
+def pw_inputs(_: str) -> dict[str, Any]:
+    from aiida import orm
+
+    parameters = {'CONTROL': {'calculation': 'scf'}}
+    return {'structure': silicon(), 'kpoints': mesh(4), 'parameters': orm.Dict(parameters)}
+
+
+PARSERS = {
+    'abinit': Tested(
+        'foundry.abinit',
+        'foundry.abinit',
+        'abinit',
+        ['scf', 'nscf', 'bands', 'spin', 'relaxation', 'screening', 'sigma_ppm', 'sigma_qsgw', 'bse', 'response'],
+        abinit_inputs,
+        r'aiida\.(log|abo)|out_\w+\.nc|out_DDB',
+        {'input_filename': 'aiida.abi', 'output_filename': 'aiida.log', 'scheduler_stderr': '_scheduler-stderr.txt'},
+        True,
+    ),
+    'pw': Tested(
+        'foundry.pw',
+        'quantumespresso.pw',
+        'pw',
+        ['si', 'al'],
+        pw_inputs,
+        r'aiida\.out|data-file-schema\.xml',
+        {'output_filename': 'aiida.out'},
+        False,
+    ),
+}
+
+
+class Subject:
+    """One stored run and its parser."""
+
+    def __init__(self, tested: Tested, case: str) -> None:
+        from aiida import orm
+        from aiida.common import LinkType
+
+        self.tested, self.case = tested, case
+        folder = FIXTURES / tested.folder / case
+        self.files: Files = {path.name: _content(path) for path in sorted(folder.iterdir())}
+        self.names = [name for name in self.files if re.fullmatch(tested.files, name)]
+        self.node = orm.CalcJobNode(process_type=f'aiida.calculations:{tested.calculation}', computer=computer())
+        resources = {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
+        for name, value in ({'resources': resources} | tested.options).items():
+            self.node.set_option(name, value)
+        self.node.base.attributes.set('output_filename', tested.options['output_filename'])
+        for label, data in tested.inputs(case).items():
+            self.node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC, label)
+        self.node.store()
+        label, self.reference = self.parse(self.files, fits=True)
+        assert label is None, f'{case} itself ends in {label}'
+
+    def parse(self, files: Files, fits: bool) -> tuple[str | None, dict[str, Any]]:
+        """Return the label of the exit code, None for success, and the results.
+
+        Args:
+            files: as retrieved.
+            fits: whether the checksums are those of these files, not of the undamaged ones.
+        """
+        from aiida import orm
+        from aiida.orm.implementation.utils import clean_value
+        from aiida.plugins import ParserFactory
+
+        retrieved = orm.FolderData()
+        for name, content in files.items():
+            retrieved.base.repository.put_object_from_bytes(content, name)
+        if self.tested.checksums:
+            listing = checksums({name: (files if fits else self.files)[name] for name in self.names})
+            retrieved.base.repository.put_object_from_bytes(listing, CHECKSUMS)
+        base = ParserFactory(self.tested.parser)
+        parser = type('Parser', (base,), {'retrieved': retrieved})(self.node)
+        signal.alarm(TIME_LIMIT)
+        try:
+            code = parser.parse()
+        finally:
+            signal.alarm(0)
+        status = 0 if code is None else code.status
+        for node in parser.outputs.values():
+            clean_value(node.base.attributes.all)  # as AiiDA does when it stores the node
+        if status == 0:
+            return None, flatten(parser.outputs)
+        names = {entry.status: name for name, entry in self.node.process_class.exit_codes.items()}
+        return names.get(status, f'unnamed {status}'), {}
+
+
+def _content(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes()) if path.suffix == '.gz' else path.read_bytes()
+
+
+def checksums(files: Files) -> bytes:
+    """Return what ``sha256sum`` writes."""
+    return ''.join(f'{hashlib.sha256(content).hexdigest()}  {name}\n' for name, content in files.items()).encode()
+
+
+def computer() -> Any:
+    from aiida import orm
+
+    created, node = orm.Computer.collection.get_or_create(
+        label='mutants', hostname='localhost', transport_type='core.local', scheduler_type='core.direct'
+    )
+    return node.store() if created else node
+
+
+def flatten(outputs: Any) -> dict[str, Any]:
+    """Return all numbers and words of the outputs by name."""
+    from aiida import orm
+
+    found: dict[str, Any] = {}
+    for label, node in outputs.items():
+        values = dict(node.base.attributes.all)
+        if isinstance(node, orm.ArrayData):
+            values |= {f'array:{name}': node.get_array(name) for name in node.get_arraynames()}
+        found |= {f'{label}.{name}': value for name, value in walk(values) if not IGNORED.search(name)}
+    return found
+
+
+def walk(values: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from walk(value, f'{path}.{key}')
+    else:
+        yield path, values
+
+
+def difference(reference: dict[str, Any], found: dict[str, Any]) -> str | None:
+    """Return the name of the first result that is not that of the undamaged run."""
+    for name in sorted({*reference, *found}):
+        if name not in found or name not in reference or not same(reference[name], found[name]):
+            return name
+    return None
+
+
+def same(first: Any, second: Any) -> bool:
+    if not isinstance(first, np.ndarray | list | int | float):
+        return bool(first == second)
+    try:
+        a, b = np.asarray(first), np.asarray(second)
+    except ValueError:  # ragged lists
+        return bool(first == second)
+    if a.dtype.kind in 'fciub' and b.dtype.kind in 'fciub':
+        return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-5, atol=2e-3, equal_nan=True))
+    return a.tolist() == b.tolist()
+
+
+def outcome(subject: Subject, files: Files, fits: bool) -> tuple[str, str]:
+    """Return what became of a mutant, and more about it."""
+    try:
+        label, found = subject.parse(files, fits)
+    except TooLongError:
+        return 'hang', ''
+    except Exception:
+        return 'traceback', traceback.format_exc()
+    if label is not None:
+        return ('unnamed exit code' if label.startswith('unnamed') else 'exit code'), label
+    changed = difference(subject.reference, found)
+    return ('correct', '') if changed is None else ('silently wrong', changed)
+
+
+def mutants(subjects: list[Subject], number: int, dice: random.Random, kinds: tuple[str, ...] | None) -> Iterator[Any]:
+    """Iterate over subject, file, kind of damage, and the files with one of them damaged."""
+    for _ in range(number):
+        subject = dice.choice(subjects)
+        name = dice.choice(subject.names)
+        damages = NETCDF if name.endswith('.nc') else TEXT
+        kind = dice.choice([kind for kind in damages if kinds is None or kind in kinds])
+        others = [other.files[name] for other in subjects if name in other.files]
+        content = damages[kind](subject.files[name], dice, others)
+        yield subject, name, kind, subject.files | {name: content}
+
+
+def study(name: str, number: int, seed: int) -> tuple[Counter[tuple[str, str, str]], list[str]]:
+    """Return outcomes by round, kind of damage and outcome; and a line for each failure."""
+    tested, counts, failures = PARSERS[name], Counter[tuple[str, str, str]](), []
+    subjects = [Subject(tested, case) for case in tested.cases]
+    for turn, share, kinds in (('after', number - number // 3, None), ('engine', number // 3, BY_ENGINE)):
+        dice = random.Random(f'{seed} {name} {turn}')  # noqa: S311
+        for subject, file, kind, files in mutants(subjects, share, dice, kinds):
+            what, more = outcome(subject, files, fits=turn == 'engine')
+            counts[turn, kind, what] += 1
+            if what not in {'correct', 'exit code'}:
+                failures.append(f'{turn}: {subject.case}/{file}, {kind}: {what} {more}')
+    return counts, failures
+
+
+def print_table(name: str, counts: Counter[tuple[str, str, str]]) -> None:
+    outcomes = ('exit code', 'correct', 'silently wrong', 'traceback', 'hang', 'unnamed exit code')
+    print(f'\n{name:24}' + ''.join(f'{what:>18}' for what in outcomes))
+    for turn, kind in sorted({(turn, kind) for turn, kind, _ in counts}):
+        print(f'{turn + ": " + kind:24}' + ''.join(f'{counts[turn, kind, what]:>18}' for what in outcomes))
+
+
+def load_temporary_profile() -> None:
+    """Load a profile in memory, in a configuration of its own."""
+    os.environ['AIIDA_PATH'] = tempfile.mkdtemp()
+    from aiida import load_profile
+    from aiida.storage.sqlite_temp import SqliteTempBackend
+
+    load_profile(SqliteTempBackend.create_profile('mutants'))
+    logging.disable(logging.CRITICAL)
+
+
+def too_long(*_: Any) -> None:
+    raise TooLongError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--quick', action='store_true', help='60 mutants per parser')
+    parser.add_argument('--number', type=int, default=1200, help='mutants per parser (default: 1200)')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--parser', choices=list(PARSERS), action='append')
+    parser.add_argument('--failures', type=int, default=20, help='failures to print (default: 20)')
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGALRM, too_long)
+    load_temporary_profile()
+    number, failed, start = 60 if arguments.quick else arguments.number, {}, time.process_time()
+    for name in arguments.parser or PARSERS:
+        counts, failures = study(name, number, arguments.seed)
+        print_table(name, counts)
+        for line in failures[: arguments.failures]:
+            print('  ' + line)
+        failed[name] = len(failures)
+    print(f'{number} mutants per parser, seed {arguments.seed}, {time.process_time() - start:.0f} CPU s')
+    ratio = sum(failed.values()) / (number * len(failed))
+    print(json.dumps({'name': 'mutants', 'ratio': ratio, 'target': 0, 'holds': ratio == 0, 'failed': failed}))
+    sys.exit(bool(sum(failed.values())))
+
+
+if __name__ == '__main__':
+    main()
