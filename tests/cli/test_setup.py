@@ -122,7 +122,7 @@ def test_profile_is_configured(home, first):
 
 def test_content_of_the_profile_and_second_run(home, first):
     before = json.loads(home.python(INSPECT))
-    assert before['codes'] == ['abinit@localhost']
+    assert before['codes'] == ['aiida-foundry-ki@localhost', 'abinit@localhost']
     assert before['groups'] == [FAMILY]
     assert before['computer'] == {'use_login_shell': False, 'safe_interval': 0, 'poll': 0.1}
     assert before['workdir'].startswith(str(home.folder))

@@ -17,7 +17,7 @@ def test_codes_of_what_is_there(computer, programs, reports):
     path = programs.add('abinit', '9.6.2')
     programs.add('hp.x', 'Program HP v.6.7MaX starts')
     codes = ensure_codes(computer, report=reports)
-    assert set(codes) == {'abinit', 'hp'}
+    assert set(codes) == {'abinit', 'aiida-foundry-ki', 'hp'}
     assert codes['abinit'].full_label == f'abinit@{computer.label}'
     assert str(codes['abinit'].filepath_executable) == str(path)
     assert codes['abinit'].default_calc_job_plugin == 'foundry.abinit'
