@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+VERSION = 1
+
 #: ABINIT opens a file of exactly this name in its working directory.
 QUASIPARTICLE_FILE = '__in.gw__'
 

@@ -12,6 +12,7 @@ from aiida.engine import ExitCode, ProcessSpec, ToContext, if_
 from aiida_foundry.analysis import band_window, gaps, optics
 from aiida_foundry.analysis import quasiparticles as qp
 from aiida_foundry.common.errors import InputError
+from aiida_foundry.engines.abinit import quasiparticle_file
 from aiida_foundry.engines.abinit.base import AbinitBaseWorkChain
 from aiida_foundry.engines.abinit.calcfunctions import psp8_by_kind
 from aiida_foundry.structures.checks import valence_electrons
@@ -128,7 +129,9 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
             )
         except InputError as error:
             return self.exit_codes.ERROR_CORRECTIONS_DO_NOT_FIT.format(detail=str(error))
-        self.ctx.file = calcfunctions.abinit_file(self.ctx.moved['corrections'], bands, self.ctx.window)
+        self.ctx.file = calcfunctions.abinit_file(
+            self.ctx.moved['corrections'], bands, self.ctx.window, orm.Int(quasiparticle_file.VERSION)
+        )
         self.report(f'bands {first} to {last}, corrections of {self.ctx.moved["transfer"]["covered"]} states')
         return None
 

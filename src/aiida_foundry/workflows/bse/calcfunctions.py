@@ -59,8 +59,8 @@ def transfer_corrections(
 
 
 @calcfunction
-def abinit_file(corrections: ArrayData, mesh_bands: BandsData, window: Dict) -> SinglefileData:
-    """Return the corrections of a window of bands as ABINIT reads them."""
+def abinit_file(corrections: ArrayData, mesh_bands: BandsData, window: Dict, version: Int) -> SinglefileData:  # noqa: ARG001
+    """Return the corrections of a window of bands as ABINIT reads them; `version` is `quasiparticle_file.VERSION`."""
     values, first = corrections.get_array('corrections'), window['first']
     energies = mesh_bands.get_bands()[:, first - 1 : window['last']]
     text = quasiparticle_file.render(mesh_bands.get_kpoints(), energies, values, first)
