@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 
 class InputError(ValueError):
     """Bad user input: names the input, says why it is refused, and what to do about it.
@@ -17,3 +20,12 @@ class InputError(ValueError):
         self.subject = subject
         self.reason = reason
         self.remedy = remedy
+
+
+def message_of(check: Callable[..., Any], *arguments: Any) -> str | None:
+    """Return the message of the input error that a check raises, or ``None``: what AiiDA's validators want."""
+    try:
+        check(*arguments)
+    except InputError as error:
+        return str(error)
+    return None

@@ -10,16 +10,17 @@ from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ProcessSpec, ToContext, if_, while_
 
 from aiida_foundry.analysis import gaps
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.engines.abinit import psp8
 from aiida_foundry.engines.abinit.base import AbinitBaseWorkChain
 from aiida_foundry.engines.abinit.calcfunctions import psp8_by_kind
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.gw import abinit_variables as variables
-from aiida_foundry.workflows.gw.calcfunctions import collect_cost, quasiparticle_gap
-from aiida_foundry.workflows.gw.gap import GwGapWorkChain, message_of
+from aiida_foundry.workflows.gw.calcfunctions import quasiparticle_gap
+from aiida_foundry.workflows.gw.gap import GwGapWorkChain
 from aiida_foundry.workflows.gw.methods import get_method
 from aiida_foundry.workflows.shared import band_path
+from aiida_foundry.workflows.shared.cost import sum_cost
 
 PATH_DISTANCE = 0.1
 """Distance between the points of the path that shows the band edges, in 1/Å."""
@@ -183,7 +184,7 @@ class AbinitGwGapWorkChain(GwGapWorkChain):
         )
         self.out_many(summary)
         self.out('kohn_sham_bands', self.ctx.ground_state.mesh_bands)
-        self.out('cost', collect_cost(**self.ctx.cost))
+        self.out('cost', sum_cost(**self.ctx.cost))
         self.out('ground_state', dict(self.ctx.ground_state))
         if 'screening' not in self.outputs:
             self.out('screening', self.inputs.screening)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import ArrayData, BandsData, Dict, Float, Int, Str
 
@@ -40,18 +39,3 @@ def quasiparticle_gap(
             {'renormalization': quasiparticles.get_array('renormalization')[..., first - 1 : last]}
         ),
     }
-
-
-@calcfunction
-def collect_cost(**steps: Dict) -> Dict:
-    """Return what each step took, from the output parameters of its calculation, and the sum in core-hours."""
-    records = {
-        label: {
-            'wall_seconds': parameters['wall_time_seconds'],
-            'core_seconds': parameters['core_seconds'],
-            'process': parameters.creator.uuid,
-        }
-        for label, parameters in steps.items()
-    }
-    total = float(np.sum([record['core_seconds'] for record in records.values()]))
-    return Dict({'steps': records, 'core_seconds': total, 'core_hours': total / 3600})

@@ -8,52 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.common.exceptions import NotExistent
 from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 from aiida.plugins import WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.structures.checks import check_even_electrons, check_family, check_structure_data, valence_electrons
 from aiida_foundry.workflows.gw.methods import METHODS, get_method
 from aiida_foundry.workflows.gw.parameters import check_bands, check_parameters, complete_parameters
-from aiida_foundry.workflows.shared.cleanup import clean_work_folders
+from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
+from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, load_family, mesh_of, refuse_interface
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 #: Adapters by the name of the engine.
 ENGINES = {'abinit': 'foundry.gw.abinit'}
 
 
-def message_of(check: Any, *arguments: Any) -> str | None:
-    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
-    try:
-        check(*arguments)
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def check_mesh(kpoints: orm.KpointsData) -> None:
-    """Refuse k-points that are not a mesh through Γ.
-
-    Raises:
-        InputError: a list of k-points, or a mesh with an offset.
-    """
-    if 'mesh' not in kpoints.base.attributes.all:
-        raise InputError('kpoints', 'they are a list', 'Give a mesh, e.g. `set_kpoints_mesh([4, 4, 4])`')
-    if any(kpoints.base.attributes.get('offset', [0, 0, 0])):
-        raise InputError('kpoints', 'the mesh is shifted from Γ, where W(q → 0) is needed', 'Give it no offset')
-
-
-def refuse_interface(_: Any, __: Any) -> str:
-    """Say that only an adapter can run; adapters replace this validator by their own."""
-    return (
-        'foundry.gw.gap is an interface. Take its builder from `get_builder_from_protocol`, which chooses the adapter, '
-        f'or use one of {", ".join(ENGINES.values())}'
-    )
-
-
-class GwGapWorkChain(StrictProtocolMixin, WorkChain):
+class GwGapWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
     """Quasiparticle gap of an insulator by one GW method; the engine is chosen by the adapter.
 
     The method decides what is iterated and how W depends on frequency (`methods.METHODS`). A ground state, and the
@@ -75,7 +46,7 @@ class GwGapWorkChain(StrictProtocolMixin, WorkChain):
         spec.input(
             'kpoints',
             valid_type=orm.KpointsData,
-            validator=lambda node, _: message_of(check_mesh, node),
+            validator=lambda node, _: message_of(check_gamma_mesh, node, 'where W(q → 0) is needed'),
             help='Mesh through Γ, for wavefunctions, screening and self-energy.',
         )
         spec.input(
@@ -98,13 +69,8 @@ class GwGapWorkChain(StrictProtocolMixin, WorkChain):
             'screening', valid_type=orm.RemoteData, required=False, help='The first screened interaction to use.'
         )
         spec.input('options', valid_type=orm.Dict, required=False, help='`metadata.options` of all calculations.')
-        spec.input(
-            'clean_workdir',
-            valid_type=orm.Bool,
-            default=lambda: orm.Bool(False),
-            help='Remove work folders at the end.',
-        )
-        spec.inputs.validator = refuse_interface
+        cls.define_clean_workdir(spec)
+        spec.inputs.validator = refuse_interface('foundry.gw.gap', ENGINES.values())
         cls._define_outputs(spec)
         cls._define_exit_codes(spec)
 
@@ -209,48 +175,9 @@ class GwGapWorkChain(StrictProtocolMixin, WorkChain):
         builder.code = code
         builder.structure = structure
         builder.method = orm.Str(method)
-        builder.kpoints = _mesh(structure, inputs)
+        builder.kpoints = mesh_of(structure, inputs)
         builder.parameters = orm.Dict(parameters)
         builder.pseudos = pseudos
         builder.options = orm.Dict({**inputs['options'], **(options or {})})
         builder.clean_workdir = orm.Bool(inputs['clean_workdir'])
         return builder
-
-    def on_terminated(self) -> None:
-        """Clean the work folders if asked to."""
-        super().on_terminated()
-        if self.inputs.clean_workdir.value:
-            cleaned = clean_work_folders(self.node)
-            self.report(f'cleaned the work folders of the calculations {cleaned}')
-
-
-def load_family(label: str) -> Any:
-    """Return a pseudopotential family with recommended cutoffs.
-
-    Raises:
-        InputError: if the profile has none of that label.
-    """
-    try:
-        return orm.load_group(label)
-    except NotExistent as exception:
-        raise InputError(
-            f'pseudopotential family `{label}`',
-            'the profile does not have it',
-            f'Install it: `aiida-foundry setup --family {label}`',
-        ) from exception
-
-
-def _mesh(structure: orm.StructureData, inputs: Mapping[str, Any]) -> orm.KpointsData:
-    """Return the mesh given, or the coarsest that is as dense as the distance asks for."""
-    kpoints = orm.KpointsData()
-    kpoints.set_cell_from_structure(structure)
-    if inputs['kpoints_mesh'] is not None:
-        mesh = inputs['kpoints_mesh']
-        if len(mesh) != 3 or any(not isinstance(n, int) or n < 1 for n in mesh):
-            raise InputError('override `kpoints_mesh`', f'{mesh!r} is not a mesh', 'Give three positive integers')
-        kpoints.set_kpoints_mesh(mesh)
-    elif inputs['kpoints_distance'] <= 0:
-        raise InputError('override `kpoints_distance`', 'it must be positive', 'Give a distance in 1/Å')
-    else:
-        kpoints.set_kpoints_mesh_from_density(inputs['kpoints_distance'])
-    return kpoints

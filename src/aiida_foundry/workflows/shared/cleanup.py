@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-from aiida.orm import CalcJobNode, ProcessNode
+from typing import Any
+
+from aiida.orm import Bool, CalcJobNode, ProcessNode
+
+
+class CleanWorkdirMixin:
+    """WorkChain with the input `clean_workdir`; stands before `WorkChain` among the bases."""
+
+    inputs: Any
+    node: Any
+    report: Any
+
+    @staticmethod
+    def define_clean_workdir(spec: Any) -> None:
+        """Define the input."""
+        spec.input(
+            'clean_workdir', valid_type=Bool, default=lambda: Bool(False), help='Remove work folders at the end.'
+        )
+
+    def on_terminated(self) -> None:
+        """Clean the work folders if asked to."""
+        super().on_terminated()  # type: ignore[misc]
+        if self.inputs.clean_workdir.value:
+            cleaned = clean_work_folders(self.node)
+            self.report(f'cleaned the work folders of the calculations {cleaned}')
 
 
 def clean_work_folders(process: ProcessNode) -> list[int]:

@@ -26,9 +26,10 @@ def _record(parameters: Dict) -> dict[str, Any] | None:
     wall, creator = parameters.get('wall_time_seconds', None), parameters.creator
     if wall is None:
         return None
+    core_seconds = parameters.get('core_seconds', None)
     return {
         'wall_seconds': wall,
-        'core_seconds': parameters.get('core_seconds', wall * _processes(creator)),
+        'core_seconds': wall * _processes(creator) if core_seconds is None else core_seconds,
         'process': creator.uuid,
     }
 

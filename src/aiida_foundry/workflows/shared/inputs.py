@@ -1,0 +1,76 @@
+"""What the builders and the validators of all areas ask of meshes and pseudopotential families."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import NotExistent
+
+from aiida_foundry.common.errors import InputError
+
+
+def refuse_interface(name: str, adapters: Iterable[str]) -> Callable[[Any, Any], str]:
+    """Return the validator of an interface, which cannot run itself; adapters replace it by their own."""
+    message = (
+        f'{name} is an interface. Take its builder from `get_builder_from_protocol`, which chooses the adapter, or use '
+        f'one of {", ".join(adapters)}'
+    )
+    return lambda _, __: message
+
+
+def load_family(label: str) -> Any:
+    """Return a pseudopotential family.
+
+    Raises:
+        InputError: if the profile has none of that label.
+    """
+    try:
+        return orm.load_group(label)
+    except NotExistent as exception:
+        raise InputError(
+            f'pseudopotential family `{label}`',
+            'the profile does not have it',
+            f'Install it: `aiida-foundry setup --family {label}`',
+        ) from exception
+
+
+def mesh_of(structure: orm.StructureData, inputs: Mapping[str, Any]) -> orm.KpointsData:
+    """Return the mesh of a protocol: the one given, or the coarsest that is as dense as the distance asks for.
+
+    Args:
+        structure: the crystal.
+        inputs: has `kpoints_mesh`, three integers or `None`, and `kpoints_distance` in 1/Å.
+
+    Raises:
+        InputError: if what counts is neither.
+    """
+    kpoints = orm.KpointsData()
+    kpoints.set_cell_from_structure(structure)
+    if inputs['kpoints_mesh'] is not None:
+        mesh = inputs['kpoints_mesh']
+        if len(mesh) != 3 or any(not isinstance(n, int) or n < 1 for n in mesh):
+            raise InputError('override `kpoints_mesh`', f'{mesh!r} is not a mesh', 'Give three positive integers')
+        kpoints.set_kpoints_mesh(mesh)
+    elif inputs['kpoints_distance'] <= 0:
+        raise InputError('override `kpoints_distance`', 'it must be positive', 'Give a distance in 1/Å')
+    else:
+        kpoints.set_kpoints_mesh_from_density(inputs['kpoints_distance'])
+    return kpoints
+
+
+def check_gamma_mesh(kpoints: orm.KpointsData, reason: str) -> None:
+    """Refuse k-points that are not a mesh through Γ.
+
+    Args:
+        kpoints: the points.
+        reason: why Γ is needed, e.g. `where W(q → 0) is needed`.
+
+    Raises:
+        InputError: a list of k-points, or a mesh with an offset.
+    """
+    if 'mesh' not in kpoints.base.attributes.all:
+        raise InputError('kpoints', 'they are a list', 'Give a mesh, e.g. `set_kpoints_mesh([4, 4, 4])`')
+    if any(kpoints.base.attributes.get('offset', [0, 0, 0])):
+        raise InputError('kpoints', f'the mesh is shifted from Γ, {reason}', 'Give it no offset')
