@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FORMATS = ('.png', '.pdf', '.svg')
 
 PLOTS: dict[str, str] = {
+    'bse': 'bse:plot_bse',
     'polarization': 'polarization:plot_path',
 }
 """By area of the workflow (`foundry.AREA.…`): module of `aiida_foundry.cli` and function from process nodes to figure.

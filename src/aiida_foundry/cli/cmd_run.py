@@ -7,6 +7,8 @@ import click
 from aiida_foundry.cli.options import function_of
 
 RUNS = {
+    'bse.ki': ('run_bse:bse_ki', 'Optical spectrum and excitons on Koopmans energies.'),
+    'bse.spectrum': ('run_bse:bse_spectrum', 'Optical spectrum and excitons on given energies.'),
     'polarization.berry': ('run_polarization:polarization_berry', 'Formal polarization by Berry phases.'),
     'polarization.path': ('run_polarization:polarization_path', 'Spontaneous polarization along a path.'),
     'gw.gap': ('run_gw:gw_gap', 'Quasiparticle band gap by GW.'),

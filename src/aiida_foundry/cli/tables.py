@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAXIMUM_PARAMETER_WIDTH = 60
 
 TABLES: dict[str, str] = {
+    'bse': 'bse:print_bse',
     'polarization': 'polarization:print_polarization',
     'interfaces.screen': 'screening:print_screening',
 }

@@ -106,4 +106,4 @@ def summarise(
     summary = optics.summarise(
         spectra.get_array('frequencies'), spectra.get_array('directions'), functions, gaps, states or None
     )
-    return Dict({**summary, 'bands': [first, window['last']], **facts.get_dict()})
+    return Dict({**summary, 'bands': [first, window['last']], 'occupied': occupied, **facts.get_dict()})

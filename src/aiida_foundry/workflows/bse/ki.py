@@ -103,8 +103,8 @@ class BseKiWorkChain(StrictProtocolMixin, KiBuilder, CleanWorkdirMixin, WorkChai
         spec.output(
             'comparison',
             valid_type=orm.Dict,
-            help='By method: direct gap, lowest and lowest bright exciton, binding energies, peaks (eV); core seconds of '
-            'the corrections, of ground state and screening, and of each spectrum.',
+            help='By method: direct gap, lowest and lowest bright exciton, binding energies, peaks (eV); core seconds '
+            'of the corrections, of ground state and screening, and of each spectrum.',
         )
         for method in METHODS:
             spec.expose_outputs(

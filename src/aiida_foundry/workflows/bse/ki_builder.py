@@ -51,7 +51,8 @@ class KiBuilder:
             'options': inputs['options'],
             'pseudo_family': inputs['pseudo_family'],
         }
-        shared = {**common, 'parameters': {'wavefunction_cutoff': cutoff}}
+        transfer = {'extrapolation': inputs['extrapolation']}
+        shared = {**common, 'parameters': {'wavefunction_cutoff': cutoff, 'transfer': transfer}}
         bse = WorkflowFactory('foundry.bse.spectrum').get_builder_from_protocol(
             codes[engine], structure, 0.0, engine=engine, protocol=protocol,
             overrides=recursive_merge(dict(inputs['bse']), shared),
