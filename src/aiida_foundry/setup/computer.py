@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiida_foundry.common.errors import InputError
+from aiida_foundry.setup.double_submission import guard_computer
 from aiida_foundry.setup.reporting import Report, silent
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def _create_localhost() -> Computer:
     computer.set_minimum_job_poll_interval(POLL_INTERVAL)
     computer.set_default_mpiprocs_per_machine(1)
     computer.set_prepend_text(PREPEND_TEXT + (PREPEND_TEXT_ROOT if os.geteuid() == 0 else ''))
+    guard_computer(computer)
     # No login shell: it reads the user's profile (0.1 s and more) at every command, and codes have absolute paths.
     computer.configure(safe_interval=0, use_login_shell=False)
     return computer
