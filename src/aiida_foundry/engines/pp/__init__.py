@@ -1,0 +1,1 @@
+"""pp.x of Quantum ESPRESSO; its calculation is that of aiida-quantumespresso."""

@@ -1,0 +1,1 @@
+"""Interfaces of two crystals: atomic planes and terminations, superlattices and slabs."""
