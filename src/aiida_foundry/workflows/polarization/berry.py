@@ -94,7 +94,7 @@ class BerryPolarizationWorkChain(StrictProtocolMixin, WorkChain):
             'directions',
             valid_type=orm.List,
             required=False,
-            validator=lambda node, _: message_of(check_directions, node.get_list()) if node else None,
+            validator=lambda node, _: None if node is None else message_of(check_directions, node.get_list()),
             help='Lattice vectors, 1 to 3, along which the phases are wanted. By default all.',
         )
         spec.input_namespace(
