@@ -86,7 +86,7 @@ def empty_manifold(
     by_number = float(empty[:, functions].min()) - MARGIN
     foreign = empty[share < threshold]
     by_projectability = float(foreign.min()) - MARGIN if len(foreign) else np.inf
-    centre, width = _fit_weight(empty.ravel(), share.ravel())
+    centre, width = _fit_weight(energies.ravel(), weights.ravel())
     return EmptyManifold(
         frozen_maximum=min(by_number, by_projectability),
         projection_centre=centre - 3 * width,

@@ -116,7 +116,7 @@ class KcwScreenCalculation(KcwCalculation):
             required=False,
             help='`orbitals` from 1, `alpha`, `self_hartree` (Ry), `computed`; `points` (line, 2) with q-point and '
             'orbital from 1 and `integrals` (line, 3), screened, bare and self-Hartree in Ry with the weight of q; '
-            '`qpoints` (q, 3) reduced.',
+            '`head` (2), the part of q + G = 0 in screened and bare integrals of Γ; `qpoints` (q, 3) reduced.',
         )
 
 
@@ -136,7 +136,7 @@ class KcwHamCalculation(KcwCalculation):
             'screening',
             valid_type=orm.ArrayData,
             validator=check_screening,
-            help='`alpha` of each orbital, occupied ones first, and `self_hartree` in Ry.',
+            help='`alpha` of each function, occupied ones first.',
         )
         spec.output(
             'koopmans',
@@ -149,9 +149,9 @@ class KcwHamCalculation(KcwCalculation):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Add the file with the screening parameters."""
         calc_info = super().prepare_for_submission(folder)
-        screening = self.inputs.screening
-        rows = zip(screening.get_array('alpha'), screening.get_array('self_hartree'), strict=True)
-        lines = [f'{number:5d}   {alpha:16.12f}   {sh:16.12f}' for number, (alpha, sh) in enumerate(rows, start=1)]
+        alpha = self.inputs.screening.get_array('alpha')
+        # the third column, self-Hartree energies, is read and not used
+        lines = [f'{number:5d}   {value:16.12f}   {0:16.12f}' for number, value in enumerate(alpha, start=1)]
         with folder.open(ALPHA_FILE, 'w', encoding='utf-8') as handle:
             handle.write('\n'.join([f'{len(lines):5d}', *lines]) + '\n')
         return calc_info
@@ -159,8 +159,8 @@ class KcwHamCalculation(KcwCalculation):
 
 def check_screening(node: orm.ArrayData, _: Any) -> str | None:
     """Refuse screening parameters that are not there or outside (0, 1]."""
-    if not {'alpha', 'self_hartree'} <= set(node.get_arraynames()):
-        return 'screening: it has no `alpha` and `self_hartree`'
+    if 'alpha' not in node.get_arraynames():
+        return 'screening: it has no `alpha`'
     alpha = node.get_array('alpha')
     bad = [f'{value:.4f} of orbital {index}' for index, value in enumerate(alpha, start=1) if not 0 < value <= 1]
     return f'screening: parameters outside (0, 1]: {", ".join(bad)}' if bad else None

@@ -82,7 +82,8 @@ class KcwParser(Parser):
             name: getattr(screening, name)
             for name in ('orbitals', 'alpha', 'self_hartree', 'computed', 'points', 'integrals')
         }
-        self.out('screening', orm.ArrayData({**arrays, 'qpoints': run.reduced}))
+        arrays |= {'qpoints': run.reduced, 'head': np.array(screening.head)}
+        self.out('screening', orm.ArrayData(arrays))
         if not np.isfinite([*screening.alpha, *screening.integrals.ravel()]).all():
             return self.exit_codes.ERROR_NOT_A_NUMBER
         return self._failure_to_converge(run, screening) or self._check_alpha(screening.orbitals, screening.alpha)

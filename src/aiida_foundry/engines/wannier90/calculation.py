@@ -9,9 +9,10 @@ from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
+from aiida_foundry.common.errors import message_of
 from aiida_foundry.engines.wannier90 import input_file
 from aiida_foundry.engines.wannier90.exit_codes import define_exit_codes
-from aiida_foundry.engines.wannier90.validation import check_mesh, check_parameters, check_path, message_of
+from aiida_foundry.engines.wannier90.validation import check_mesh, check_parameters, check_path
 
 SEEDNAME = 'aiida'
 #: Where Wannier90 writes the message of an error in its input, before it opens its main output.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
@@ -23,15 +23,6 @@ OWNED = {
 """Keywords that other inputs determine."""
 
 _COUNTS = ('num_wann', 'num_bands', 'num_iter', 'dis_num_iter', 'conv_window', 'dis_conv_window')
-
-
-def message_of(check: Callable[..., None], *arguments: Any) -> str | None:
-    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
-    try:
-        check(*arguments)
-    except InputError as error:
-        return str(error)
-    return None
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:

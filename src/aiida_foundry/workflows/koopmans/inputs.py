@@ -1,12 +1,10 @@
-"""Codes and pseudopotential families for the builders of this area."""
+"""Codes for the builders of this area."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from aiida import orm
-from aiida.common.exceptions import NotExistent
 
 from aiida_foundry.common.errors import InputError
 
@@ -20,15 +18,6 @@ EXECUTABLES = {
     'ki': 'aiida-foundry-ki',
 }
 """Programs by the key of their code."""
-
-
-def message_of(check: Callable[..., None], *arguments: Any) -> str | None:
-    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
-    try:
-        check(*arguments)
-    except InputError as error:
-        return str(error)
-    return None
 
 
 def choose_codes(codes: Mapping[str, orm.AbstractCode], wanted: tuple[str, ...]) -> dict[str, orm.AbstractCode]:
@@ -45,19 +34,3 @@ def choose_codes(codes: Mapping[str, orm.AbstractCode], wanted: tuple[str, ...])
                 '`aiida-foundry setup` registers the executables it finds, `aiida-foundry doctor` says how to get it',
             )
     return {label: codes[label] for label in wanted}
-
-
-def load_family(label: str) -> Any:
-    """Return a pseudopotential family.
-
-    Raises:
-        InputError: if the profile has none of that label.
-    """
-    try:
-        return orm.load_group(label)
-    except NotExistent as exception:
-        raise InputError(
-            f'pseudopotential family `{label}`',
-            'the profile does not have it',
-            f'Install it: `aiida-foundry setup --family {label}`',
-        ) from exception

@@ -12,6 +12,7 @@ from aiida_foundry.analysis.koopmans_bands import group_equivalent
 from aiida_foundry.engines.kcw.base import KcwScreenBaseWorkChain
 from aiida_foundry.engines.kcw.calculation import KcwHamCalculation, Wann2kcwCalculation
 from aiida_foundry.workflows.koopmans import ki_calcfunctions
+from aiida_foundry.workflows.koopmans.ki import DIELECTRIC
 from aiida_foundry.workflows.koopmans.steps import KiStepsWorkChain
 
 EQUIVALENT_SPREADS = 1e-3
@@ -26,7 +27,7 @@ class KcwKiWorkChain(KiStepsWorkChain):
     of all groups side by side, energies.
     """
 
-    CODES = ('kcw', 'ph')
+    CODES = ('kcw', *DIELECTRIC)
     WANNIER_PARAMETERS: ClassVar[Mapping[str, Any]] = {'spin_channels': 2}
 
     @classmethod
@@ -36,7 +37,12 @@ class KcwKiWorkChain(KiStepsWorkChain):
         spec.outline(
             cls.setup,
             if_(cls.should_wannierize)(cls.run_wannierize, cls.inspect_wannierize),
-            if_(cls.should_run_dielectric)(cls.run_dielectric, cls.inspect_dielectric),
+            if_(cls.should_run_dielectric)(
+                cls.run_ground_state,
+                cls.inspect_ground_state,
+                cls.run_dielectric,
+                cls.inspect_dielectric,
+            ),
             cls.run_densities,
             cls.inspect_densities,
             cls.run_screening,
@@ -84,7 +90,8 @@ class KcwKiWorkChain(KiStepsWorkChain):
                 return self.screening_failure(process.called[-1])
             self.ctx.cost[f'orbital_{number}'] = process.outputs.output_parameters
             computed[f'orbital_{number}'] = process.outputs.screening
-        groups = orm.Dict({'representatives': self.ctx.representatives})
+        occupied = self.ctx.wannier['occupied']['parameters']['number_of_functions']
+        groups = orm.Dict({'representatives': self.ctx.representatives, 'occupied': occupied})
         version = orm.Int(ki_calcfunctions.VERSION)
         self.ctx.final_screening = ki_calcfunctions.combine_screening(groups, version, **computed)
         return None
@@ -105,7 +112,7 @@ class KcwKiWorkChain(KiStepsWorkChain):
         self.ctx.quasiparticles = ki_calcfunctions.assign_energies(
             self.ctx.wannier['nscf_bands'],
             process.outputs.koopmans,
-            orm.Float(self.ctx.parameters['coverage_ev']),
+            orm.Float(self.ctx.parameters['coverage_tolerance_ev']),
             orm.Int(ki_calcfunctions.VERSION),
         )
         return None

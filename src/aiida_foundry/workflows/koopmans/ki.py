@@ -13,21 +13,25 @@ from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 from aiida.plugins import WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.common.units import BOHR_TO_ANGSTROM
-from aiida_foundry.workflows.koopmans.inputs import EXECUTABLES, choose_codes, message_of
-from aiida_foundry.workflows.koopmans.parameters import check_mesh
-from aiida_foundry.workflows.koopmans.wannierize import WannierizeWorkChain
-from aiida_foundry.workflows.shared.cleanup import clean_work_folders
+from aiida_foundry.workflows.koopmans.inputs import EXECUTABLES, choose_codes
+from aiida_foundry.workflows.koopmans.wannierize import GAMMA_REASON, WannierizeWorkChain
+from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
+from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, refuse_interface
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 ENGINES = {'native': 'foundry.koopmans.native', 'kcw': 'foundry.koopmans.kcw'}
 """Adapters by the name of the engine."""
 
+DIELECTRIC = ('pw', 'ph')
+"""Codes that compute ε∞; they may be missing where it is given."""
+
 PARAMETERS: dict[str, str] = {
     'head_correction': 'whether q + G = 0 of the Coulomb integrals is corrected (Gygi and Baldereschi)',
     'dielectric_constant': 'ε∞ of that correction; null: by ph.x',
-    'coverage_ev': 'distance in eV to the Kohn-Sham bands within which Wannier bands are corrected',
+    'dielectric_kpoints_distance': 'distance in 1/Å of the k-points on which ph.x computes it',
+    'coverage_tolerance_ev': 'distance in eV to the Kohn-Sham bands within which Wannier bands are corrected',
     'engine': 'further settings of the engine',
 }
 """Meaning of each parameter."""
@@ -59,21 +63,17 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     constant = parameters['dielectric_constant']
     if constant is not None and not (isinstance(constant, (int, float)) and constant >= 1):
         raise InputError('parameter `dielectric_constant`', f'{constant!r} is below that of vacuum', 'Give 1 or more')
-    if not isinstance(parameters['coverage_ev'], (int, float)) or not 0 < parameters['coverage_ev'] < 1:
+    distance = parameters['dielectric_kpoints_distance']
+    if not isinstance(distance, (int, float)) or distance <= 0:
+        raise InputError('parameter `dielectric_kpoints_distance`', f'{distance!r} is not positive', 'Give 1/Å')
+    coverage = parameters['coverage_tolerance_ev']
+    if not isinstance(coverage, (int, float)) or not 0 < coverage < 1:
         raise InputError(
-            'parameter `coverage_ev`', f'{parameters["coverage_ev"]!r} is not between 0 and 1', 'Give 0.01'
+            'parameter `coverage_tolerance_ev`', f'{coverage!r} is not between 0 and 1', 'Give a few 0.01 eV'
         )
 
 
-def refuse_interface(_: Any, __: Any) -> str:
-    """Say that only an adapter can run; adapters replace this validator by their own."""
-    return (
-        'foundry.koopmans.ki is an interface. Take its builder from `get_builder_from_protocol`, which chooses the '
-        f'adapter, or use one of {", ".join(ENGINES.values())}'
-    )
-
-
-class KoopmansKiWorkChain(StrictProtocolMixin, WorkChain):
+class KoopmansKiWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
     """Koopmans-integer energies of an insulator; the engine is chosen by the adapter.
 
     On site and at second order in the occupations: each Wannier function shifts by half its bare integral times its
@@ -92,12 +92,12 @@ class KoopmansKiWorkChain(StrictProtocolMixin, WorkChain):
         super().define(spec)
         for label in cls.CODES:
             help_text = f'The code of {EXECUTABLES[label]}.'
-            spec.input(f'codes.{label}', valid_type=orm.AbstractCode, required=label != 'ph', help=help_text)
+            spec.input(f'codes.{label}', valid_type=orm.AbstractCode, required=label not in DIELECTRIC, help=help_text)
         spec.input('structure', valid_type=orm.StructureData, help='The crystal, non-magnetic.')
         spec.input(
             'kpoints',
             valid_type=orm.KpointsData,
-            validator=lambda node, _: message_of(check_mesh, node),
+            validator=lambda node, _: message_of(check_gamma_mesh, node, GAMMA_REASON),
             help='Mesh through Γ.',
         )
         spec.input(
@@ -122,13 +122,8 @@ class KoopmansKiWorkChain(StrictProtocolMixin, WorkChain):
             spec.input(f'wannier.{name}', valid_type=kind, help=f'Output `{name}` of the Wannierisation.')
             spec.output(f'wannier.{name}', valid_type=kind, help=f'Output `{name}` of the Wannierisation.')
         spec.input('options', valid_type=orm.Dict, required=False, help='`metadata.options` of all calculations.')
-        spec.input(
-            'clean_workdir',
-            valid_type=orm.Bool,
-            default=lambda: orm.Bool(False),
-            help='Remove work folders at the end.',
-        )
-        spec.inputs.validator = refuse_interface
+        cls.define_clean_workdir(spec)
+        spec.inputs.validator = refuse_interface('foundry.koopmans.ki', ENGINES.values())
         cls._define_outputs(spec)
         cls._define_exit_codes(spec)
 
@@ -143,8 +138,9 @@ class KoopmansKiWorkChain(StrictProtocolMixin, WorkChain):
         spec.output(
             'screening',
             valid_type=orm.ArrayData,
-            help='Per Wannier function, occupied ones first: `alpha`, `self_hartree`, `bare`, `screened` in Ry; the '
-            'last three also per q-point, as the engine gives them.',
+            help='Per Wannier function, occupied first: `alpha`, `occupied`, `representative` (from 1); '
+            '`self_hartree`, `bare`, `screened` in eV with the head correction; `self_hartree_q`, `bare_q`, '
+            '`screened_q` (function, q) in eV without it.',
         )
         spec.output(
             'gaps',
@@ -175,7 +171,7 @@ class KoopmansKiWorkChain(StrictProtocolMixin, WorkChain):
             504,
             'ERROR_BAND_EDGES_NOT_COVERED',
             message='Wannier bands at the band edges do not follow the Kohn-Sham bands: {message}. Choose a lower '
-            '`projectability` of the empty trials, or a larger `coverage_ev`.',
+            '`projectability` of the empty trials, or a larger `coverage_tolerance_ev`.',
         )
         spec.exit_code(505, 'ERROR_NO_QUASIPARTICLE_GAP', message='The Koopmans bands have no gap: {message}')
 
@@ -218,7 +214,7 @@ class KoopmansKiWorkChain(StrictProtocolMixin, WorkChain):
         parameters = dict(inputs['parameters'])
         density = parameters.pop('bands_per_volume')
         check_parameters(parameters)
-        wanted = target.CODES if needs_dielectric_constant(parameters) else tuple(set(target.CODES) - {'ph'})
+        wanted = target.CODES if needs_dielectric_constant(parameters) else tuple(set(target.CODES) - set(DIELECTRIC))
         chosen = choose_codes(codes, wanted)
         made = WannierizeWorkChain.get_builder_from_protocol(
             codes,
@@ -253,13 +249,6 @@ class KoopmansKiWorkChain(StrictProtocolMixin, WorkChain):
     def sums_over_states(cls) -> bool:
         """Return whether the engine wants more bands than the Wannier functions."""
         return False
-
-    def on_terminated(self) -> None:
-        """Clean the work folders if asked to."""
-        super().on_terminated()
-        if self.inputs.clean_workdir.value:
-            cleaned = clean_work_folders(self.node)
-            self.report(f'cleaned the work folders of the calculations {cleaned}')
 
 
 def needs_dielectric_constant(parameters: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from aiida.orm import ArrayData, BandsData, Dict, Float, Int
 
 from aiida_foundry.analysis import gaps
 from aiida_foundry.analysis.koopmans_bands import assign_corrections, match_points
+from aiida_foundry.common.units import HARTREE_TO_EV
 from aiida_foundry.workflows.koopmans.calcfunctions import first_channel
 
 VERSION = 1
@@ -66,15 +67,26 @@ def combine_screening(groups: Dict, version: Int, **computed: ArrayData) -> Arra
     """Return the screening of all functions from that of one of each group of equivalent ones.
 
     Args:
-        groups: `representatives`: for each function, from 1, the number of the one that was computed.
+        groups: `representatives`: for each function, from 1, the number of the one that was computed; `occupied`: how
+            many functions are occupied.
         version: `VERSION`.
         computed: outputs `screening` of kcw.x by ``orbital_N``.
 
     Returns:
-        ``alpha``, ``self_hartree``, ``bare``, ``screened`` (function) in Ry, ``representatives`` from 1.
+        The arrays of the output `screening` of `foundry.koopmans.ki`, energies in eV.
     """
     rows = [computed[f'orbital_{number}'] for number in groups['representatives']]
-    sums = np.array([row.get_array('integrals').sum(axis=0) for row in rows])
-    arrays = {name: np.array([row.get_array(name)[0] for row in rows]) for name in ('alpha', 'self_hartree')}
-    arrays |= {'screened': sums[:, 0], 'bare': sums[:, 1], 'representatives': np.array(groups['representatives'])}
-    return ArrayData(arrays)
+    lines = HARTREE_TO_EV / 2 * np.array([row.get_array('integrals') for row in rows])
+    heads = HARTREE_TO_EV / 2 * np.array([row.get_array('head') for row in rows])
+    screened, bare, self_hartree = np.moveaxis(lines, 2, 0)
+    arrays = {
+        'alpha': np.array([row.get_array('alpha')[0] for row in rows]),
+        'occupied': np.arange(len(rows)) < groups['occupied'],
+        'representative': np.array(groups['representatives']),
+        'screened': screened.sum(axis=1),
+        'bare': bare.sum(axis=1),
+        'self_hartree': self_hartree.sum(axis=1),
+    }
+    at_gamma = (np.arange(lines.shape[1]) == 0)[np.newaxis, :, np.newaxis] * heads[:, np.newaxis]
+    arrays |= {'screened_q': screened - at_gamma[..., 0], 'bare_q': bare - at_gamma[..., 1]}
+    return ArrayData({**arrays, 'self_hartree_q': self_hartree})

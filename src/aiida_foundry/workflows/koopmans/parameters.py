@@ -149,33 +149,20 @@ def check_bands(parameters: Mapping[str, Any], occupied: int) -> None:
         )
 
 
-def check_mesh(kpoints: KpointsData) -> None:
-    """Refuse k-points that are not a mesh through Γ.
+def dielectric_mesh(structure: StructureData, distance: float) -> KpointsData:
+    """Return a mesh on which ε∞ converges fast: shifted by half a step from Γ, where direct gaps are small.
 
-    Raises:
-        InputError: a list of k-points, or a mesh with an offset.
-    """
-    if 'mesh' not in kpoints.base.attributes.all:
-        raise InputError('kpoints', 'they are a list', 'Give a mesh, e.g. `set_kpoints_mesh([4, 4, 4])`')
-    if any(kpoints.base.attributes.get('offset', [0, 0, 0])):
-        raise InputError('kpoints', 'the mesh is shifted from Γ', 'Give it no offset')
+    In hexagonal lattices only the axis is shifted: a mesh shifted within the plane lacks the symmetry.
 
-
-def mesh_of(structure: StructureData, inputs: Mapping[str, Any]) -> KpointsData:
-    """Return the mesh given by ``kpoints_mesh``, or the coarsest as dense as ``kpoints_distance`` (1/Å) asks for.
-
-    Raises:
-        InputError: no mesh, or a distance that is not positive.
+    Args:
+        structure: the crystal.
+        distance: between neighbouring points, in 1/Å.
     """
     kpoints = KpointsData()
     kpoints.set_cell_from_structure(structure)
-    mesh = inputs['kpoints_mesh']
-    if mesh is not None:
-        if len(mesh) != 3 or any(not isinstance(n, int) or n < 1 for n in mesh):
-            raise InputError('override `kpoints_mesh`', f'{mesh!r} is not a mesh', 'Give three positive integers')
-        kpoints.set_kpoints_mesh(mesh)
-        return kpoints
-    if inputs['kpoints_distance'] <= 0:
-        raise InputError('override `kpoints_distance`', 'it must be positive', 'Give a distance in 1/Å')
-    kpoints.set_kpoints_mesh_from_density(inputs['kpoints_distance'])
+    kpoints.set_kpoints_mesh_from_density(distance)
+    divisions = kpoints.get_kpoints_mesh()[0]
+    hexagonal = structure.get_ase().cell.get_bravais_lattice().crystal_family == 'hexagonal'
+    shift = [0.0, 0.0, 0.5] if hexagonal else [0.5, 0.5, 0.5]
+    kpoints.set_kpoints_mesh(divisions, offset=shift)
     return kpoints

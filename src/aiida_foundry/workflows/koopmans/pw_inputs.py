@@ -30,6 +30,17 @@ def nscf(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def dielectric_scf(cutoff: float, threshold: float) -> dict[str, Any]:
+    """Return the namelists of the ground state before ph.x.
+
+    Args:
+        cutoff: of the wavefunctions, Ry.
+        threshold: `conv_thr`, Ry.
+    """
+    system = {'ecutwfc': cutoff, 'ecutrho': 4 * cutoff, 'occupations': 'fixed'}
+    return {'CONTROL': {'calculation': 'scf'}, 'SYSTEM': system, 'ELECTRONS': {'conv_thr': threshold}}
+
+
 def _system(parameters: Mapping[str, Any]) -> dict[str, Any]:
     cutoff = 2 * parameters['wavefunction_cutoff']
     system = {'ecutwfc': cutoff, 'ecutrho': 4 * cutoff, 'occupations': 'fixed'}

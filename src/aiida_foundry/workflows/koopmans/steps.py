@@ -10,14 +10,15 @@ from aiida.engine import ExitCode, ProcessSpec, ToContext
 from aiida.plugins import WorkflowFactory
 
 from aiida_foundry.analysis import gaps
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.koopmans import ki_calcfunctions, pw_inputs
-from aiida_foundry.workflows.koopmans.inputs import message_of
-from aiida_foundry.workflows.koopmans.ki import KoopmansKiWorkChain, needs_dielectric_constant
+from aiida_foundry.workflows.koopmans.ki import DIELECTRIC, KoopmansKiWorkChain, needs_dielectric_constant
+from aiida_foundry.workflows.koopmans.parameters import dielectric_mesh
 from aiida_foundry.workflows.koopmans.wannierize import WannierizeWorkChain
 from aiida_foundry.workflows.shared.cost import sum_cost
 
+PwBaseWorkChain = WorkflowFactory('quantumespresso.pw.base')
 PhBaseWorkChain = WorkflowFactory('quantumespresso.ph.base')
 
 
@@ -79,13 +80,36 @@ class KiStepsWorkChain(KoopmansKiWorkChain):
         """Return whether ε∞ is needed and not given."""
         return needs_dielectric_constant(self.ctx.parameters)
 
+    def run_ground_state(self) -> ToContext:
+        """Run a ground state on the mesh of the dielectric constant."""
+        run = self.ctx.wannier['nscf_bands'].creator
+        given = run.inputs.parameters.get_dict()
+        parameters = pw_inputs.dielectric_scf(given['SYSTEM']['ecutwfc'], given['ELECTRONS']['conv_thr'])
+        pw = {
+            'code': self.inputs.codes.pw,
+            'structure': self.inputs.structure,
+            'pseudos': dict(self.inputs.pseudos),
+            'parameters': orm.Dict(parameters),
+            'metadata': {'options': pw_inputs.options(self.options())},
+        }
+        kpoints = dielectric_mesh(self.inputs.structure, self.ctx.parameters['dielectric_kpoints_distance'])
+        metadata = {'call_link_label': 'ground_state', 'label': 'ground_state'}
+        return ToContext(ground_state=self.submit(PwBaseWorkChain, pw=pw, kpoints=kpoints, metadata=metadata))
+
+    def inspect_ground_state(self) -> ExitCode | None:
+        """Stop if it failed."""
+        if not self.ctx.ground_state.is_finished_ok:
+            return self.exit_codes.ERROR_SUB_PROCESS_FAILED_DIELECTRIC
+        self.ctx.cost['ground_state'] = self.ctx.ground_state.outputs.output_parameters
+        return None
+
     def run_dielectric(self) -> ToContext:
         """Run the response to an electric field."""
         point = orm.KpointsData()
         point.set_kpoints_mesh([1, 1, 1])
         ph = {
             'code': self.inputs.codes.ph,
-            'parent_folder': self.ctx.wannier['scf_folder'],
+            'parent_folder': self.ctx.ground_state.outputs.remote_folder,
             'parameters': orm.Dict({'INPUTPH': pw_inputs.DIELECTRIC}),
             'metadata': {'options': pw_inputs.one_process(self.options())},
         }
@@ -138,8 +162,9 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Check that there is one source of Wannier functions, that it fits, and that ε∞ can be had."""
     if ('wannier' in inputs) == ('wannierize' in inputs):
         return 'wannier, wannierize: give one of them, the functions or how to make them'
-    if needs_dielectric_constant(inputs['parameters'].get_dict()) and 'ph' not in inputs['codes']:
-        return 'codes.ph: it is needed for ε∞. Give it, or `parameters.dielectric_constant`'
+    missing = [label for label in DIELECTRIC if label not in inputs['codes']]
+    if needs_dielectric_constant(inputs['parameters'].get_dict()) and missing:
+        return f'codes: {", ".join(missing)} are needed for ε∞. Give them, or `parameters.dielectric_constant`'
     return message_of(check_wannier, inputs) if 'wannier' in inputs else None
 
 

@@ -14,18 +14,13 @@ from aiida.plugins import CalculationFactory, WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
 from aiida_foundry.analysis import gaps, manifolds
+from aiida_foundry.common.errors import message_of
 from aiida_foundry.structures.checks import check_even_electrons, check_family, check_structure_data, valence_electrons
 from aiida_foundry.workflows.koopmans import calcfunctions as steps
 from aiida_foundry.workflows.koopmans import pw_inputs
-from aiida_foundry.workflows.koopmans.inputs import EXECUTABLES, choose_codes, load_family, message_of
+from aiida_foundry.workflows.koopmans.inputs import EXECUTABLES, choose_codes
 from aiida_foundry.workflows.koopmans.manifold import ManifoldWorkChain
-from aiida_foundry.workflows.koopmans.parameters import (
-    check_bands,
-    check_mesh,
-    check_parameters,
-    complete_parameters,
-    mesh_of,
-)
+from aiida_foundry.workflows.koopmans.parameters import check_bands, check_parameters, complete_parameters
 from aiida_foundry.workflows.koopmans.trials import (
     EMPTY,
     list_manifolds,
@@ -33,17 +28,20 @@ from aiida_foundry.workflows.koopmans.trials import (
     reason_to_refuse,
     trials_of,
 )
-from aiida_foundry.workflows.shared.cleanup import clean_work_folders
+from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
 from aiida_foundry.workflows.shared.cost import sum_cost
+from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, load_family, mesh_of
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 PwBaseWorkChain = WorkflowFactory('quantumespresso.pw.base')
 ProjwfcCalculation = CalculationFactory('quantumespresso.projwfc')
 
+GAMMA_REASON = 'where Wannier functions have their phases from'
+
 CODES = ('pw', 'projwfc', 'pw2wannier90', 'wannier90')
 
 
-class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
+class WannierizeWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
     """Wannier functions of the occupied and of the empty bands, each apart, on the full mesh.
 
     Occupied bands fall into blocks where a gap separates them at all k-points. Empty functions number as many as atomic
@@ -63,7 +61,7 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
         spec.input(
             'kpoints',
             valid_type=orm.KpointsData,
-            validator=lambda node, _: message_of(check_mesh, node),
+            validator=lambda node, _: message_of(check_gamma_mesh, node, GAMMA_REASON),
             help='Mesh through Γ.',
         )
         spec.input(
@@ -76,12 +74,7 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
             'pseudos', valid_type=UpfData, dynamic=True, help='Norm-conserving pseudopotentials by kind.'
         )
         spec.input('options', valid_type=orm.Dict, required=False, help='`metadata.options` of all calculations.')
-        spec.input(
-            'clean_workdir',
-            valid_type=orm.Bool,
-            default=lambda: orm.Bool(False),
-            help='Remove work folders at the end; what comes after needs that of the states.',
-        )
+        cls.define_clean_workdir(spec)
         spec.outline(
             cls.setup,
             cls.run_scf,
@@ -313,13 +306,6 @@ class WannierizeWorkChain(StrictProtocolMixin, WorkChain):
         occupied = self.ctx.get('merged') or self._functions('occupied_1')
         self.out('occupied', dict(occupied))
         self.out(EMPTY, self._functions(EMPTY))
-
-    def on_terminated(self) -> None:
-        """Clean the work folders if asked to."""
-        super().on_terminated()
-        if self.inputs.clean_workdir.value:
-            cleaned = clean_work_folders(self.node)
-            self.report(f'cleaned the work folders of the calculations {cleaned}')
 
     def _options(self) -> dict[str, Any]:
         options: dict[str, Any] = self.inputs.options.get_dict() if 'options' in self.inputs else {}

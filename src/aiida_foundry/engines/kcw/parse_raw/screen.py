@@ -19,6 +19,7 @@ _RESULT = re.compile(
     rf'iwann(\*?)\s*=\s*(\d+)\s+relaxed =\s*({NUMBER})\s+unrelaxed =\s*({NUMBER})\s+alpha =\s*({NUMBER})'
     rf'\s+self Hartree =\s*({NUMBER})'
 )
+_HEAD = re.compile(rf'rPi\(q\+G=0\)\s*({NUMBER})\s+uPi\(q\+G=0\)\s*({NUMBER})')
 _START = re.compile(r'Start (?:LR|linear response) calculation for the wannier #\s*(\d+)', re.IGNORECASE)
 _STEP = re.compile(rf'\|ddv_scf\|\^2 =\s*({NUMBER})')
 
@@ -35,6 +36,7 @@ class Screening:
         points: (q-point, orbital), both from 1, of each line of integrals, shape ``(n, 2)``.
         integrals: real parts of screened, bare and self-Hartree integrals of each line, weight of q included, Ry,
             shape ``(n, 3)``.
+        head: correction of q + G = 0 in the screened and in the bare integral of Γ, Ry; zero without it.
         largest_imaginary: largest imaginary part of an integral, Ry.
         residuals: |Δv|² of the last step of each linear response.
     """
@@ -45,6 +47,7 @@ class Screening:
     computed: NDArray[np.bool_]
     points: NDArray[np.int64]
     integrals: NDArray[np.float64]
+    head: tuple[float, float]
     largest_imaginary: float
     residuals: NDArray[np.float64]
 
@@ -63,6 +66,7 @@ def parse_screen(text: str) -> Screening:
         computed=np.array([not entry[0] for entry in results], dtype=bool),
         points=table[:, :2].astype(int),
         integrals=table[:, [2, 4, 6]],
+        head=(float(heads[0][0]), float(heads[0][1])) if (heads := _HEAD.findall(text)) else (0.0, 0.0),
         largest_imaginary=float(np.abs(table[:, [3, 5, 7]]).max(initial=0.0)),
         residuals=np.array([float(found[-1]) for found in steps], dtype=float),
     )
