@@ -11,6 +11,7 @@ RUNS = {
     'bse.spectrum': ('run_bse:bse_spectrum', 'Optical spectrum and excitons on given energies.'),
     'polarization.berry': ('run_polarization:polarization_berry', 'Formal polarization by Berry phases.'),
     'polarization.path': ('run_polarization:polarization_path', 'Spontaneous polarization along a path.'),
+    'koopmans.ki': ('run_koopmans:koopmans_ki', 'Band gap by the Koopmans-integer functional.'),
     'gw.gap': ('run_gw:gw_gap', 'Quasiparticle band gap by GW.'),
 }
 """Module of ``aiida_foundry.cli`` and function of each command, and what it is for."""

@@ -127,7 +127,7 @@ ENGINES: tuple[Engine, ...] = (
         'Wannier functions',
         'code',
         (
-            Executable('wannier90.x', 'maximally localised Wannier functions', version='-v'),
+            Executable('wannier90.x', 'maximally localised Wannier functions', 'foundry.wannier90', '-v'),
             Executable('postw90.x', 'Berry curvature and transport from Wannier functions', version='-v'),
         ),
         {'apt': 'wannier90', 'conda-forge': 'wannier90'},

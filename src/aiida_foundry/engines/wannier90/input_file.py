@@ -69,7 +69,7 @@ def _block(name: str, lines: Sequence[str]) -> list[str]:
 
 
 def _row(numbers: Sequence[float]) -> str:
-    return ' '.join(f'{number:.12f}' for number in numbers)
+    return ' '.join(f'{round(float(number), 12) + 0.0:.12f}' for number in numbers)  # no negative zero
 
 
 def _segments(path: orm.KpointsData) -> Iterator[str]:

@@ -41,6 +41,7 @@ WANNIER = {
     'scf_parameters': orm.Dict,
     'nscf_folder': orm.RemoteData,
     'nscf_bands': orm.BandsData,
+    'path_bands': orm.BandsData,
     'occupied.retrieved': orm.FolderData,
     'occupied.parameters': orm.Dict,
     'empty.retrieved': orm.FolderData,
@@ -145,7 +146,8 @@ class KoopmansKiWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         spec.output(
             'gaps',
             valid_type=orm.Dict,
-            help='`kohn_sham` and `quasiparticle` gaps on the mesh in eV with their k-points and bands.',
+            help='`kohn_sham` and `quasiparticle` gaps in eV with their k-points and bands; `extremum_on_mesh`: '
+            'whether the mesh holds the band edges.',
         )
         spec.output('dielectric_constant', valid_type=orm.Float, required=False, help='ε∞ of the head correction.')
         spec.output('cost', valid_type=orm.Dict, help='Wall and core seconds of each calculation, their sum.')

@@ -44,7 +44,6 @@ class ManifoldWorkChain(WorkChain):
             '`projection_weight` {centre, width} and `frozen_maximum` in eV or null, `spin_component` or null, '
             '`keywords` of Wannier90.',
         )
-        spec.input('path', valid_type=orm.KpointsData, required=False, help='Labelled path of interpolated bands.')
         spec.input('options', valid_type=orm.Dict, required=False, help='`metadata.options` of all calculations.')
         spec.outline(
             cls.run_neighbours,
@@ -54,7 +53,7 @@ class ManifoldWorkChain(WorkChain):
             cls.run_functions,
             cls.inspect_functions,
         )
-        spec.expose_outputs(Wannier90Calculation, exclude=('nnkp',))
+        spec.expose_outputs(Wannier90Calculation, exclude=('nnkp', 'interpolated_bands'))
         spec.exit_code(401, 'ERROR_SUB_PROCESS_FAILED_NEIGHBOURS', message='The list of neighbours failed.')
         spec.exit_code(402, 'ERROR_SUB_PROCESS_FAILED_OVERLAPS', message='The overlaps failed.')
         spec.exit_code(403, 'ERROR_SUB_PROCESS_FAILED_FUNCTIONS', message='Wannier90 failed: {message}')
@@ -91,10 +90,8 @@ class ManifoldWorkChain(WorkChain):
             keywords['dis_froz_max'] = self._parameters['frozen_maximum']
         # Guiding centres want a block of projections; what it says does not matter, because the centres of the
         # functions themselves guide.
-        inputs = {'overlaps': self.ctx.overlaps.outputs.remote_folder}
-        if 'path' in self.inputs:
-            inputs['path'] = self.inputs.path
-        return ToContext(functions=self._submit_wannier90('functions', keywords, random=True, **inputs))
+        overlaps = self.ctx.overlaps.outputs.remote_folder
+        return ToContext(functions=self._submit_wannier90('functions', keywords, random=True, overlaps=overlaps))
 
     def inspect_functions(self) -> ExitCode | None:
         """Attach the functions, also those that did not converge."""

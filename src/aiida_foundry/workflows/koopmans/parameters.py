@@ -20,6 +20,7 @@ PARAMETERS: dict[str, str] = {
     'spin_channels': '1; or 2 for codes that want both channels of an unpolarised crystal',
     'empty_functions': 'number of empty Wannier functions',
     'disentanglement_bands': 'number of empty bands from which they are made',
+    'path_distance': 'distance in 1/Å of the points of a path that shows the band edges',
     'block_gap_ev': 'gap in eV that separates blocks of occupied bands',
     'trials': 'projections and least projectability of kept states, by manifold, in the order in which they are tried',
     'acceptance': 'largest η in meV, up to which energy above the conduction minimum, and difference of spreads in Å²',
@@ -89,7 +90,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
             raise InputError(f'parameter `{name}`', 'it is unknown', f'Known are {known}')
         if name not in parameters:
             raise InputError(f'parameter `{name}`', 'it is missing', f'Set it: {PARAMETERS[name]}')
-    for name in ('wavefunction_cutoff', 'scf_threshold', 'block_gap_ev'):
+    for name in ('wavefunction_cutoff', 'scf_threshold', 'path_distance', 'block_gap_ev'):
         _check_positive(name, parameters[name])
     for name in ('bands', 'empty_functions', 'disentanglement_bands'):
         _check_positive(name, parameters[name], whole=True)

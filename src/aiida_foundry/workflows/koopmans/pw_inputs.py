@@ -30,6 +30,15 @@ def nscf(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def path(parameters: Mapping[str, Any], occupied: int) -> dict[str, Any]:
+    """Return the namelists of the bands on a path, with a few empty ones to show the gap."""
+    return {
+        'CONTROL': {'calculation': 'bands'},
+        'SYSTEM': {**_system(parameters), 'nbnd': occupied + 4},
+        'ELECTRONS': {'conv_thr': 2 * parameters['scf_threshold']},
+    }
+
+
 def dielectric_scf(cutoff: float, threshold: float) -> dict[str, Any]:
     """Return the namelists of the ground state before ph.x.
 

@@ -68,7 +68,7 @@ class KiStepsWorkChain(KoopmansKiWorkChain):
             return self.exit_codes.ERROR_SUB_PROCESS_FAILED_WANNIERIZE.format(message=process.exit_message)
         self.ctx.wannier = {
             name: dict(process.outputs[name]) if name in ('occupied', 'empty') else process.outputs[name]
-            for name in ('scf_folder', 'scf_parameters', 'nscf_folder', 'nscf_bands', 'occupied', 'empty')
+            for name in ('scf_folder', 'scf_parameters', 'nscf_folder', 'nscf_bands', 'path_bands', 'occupied', 'empty')
         }
         self.ctx.cost |= {
             f'wannierize_{label}': orm.load_node(step['process']).outputs.output_parameters
@@ -135,13 +135,14 @@ class KiStepsWorkChain(KoopmansKiWorkChain):
         self.out('cost', sum_cost(**self.ctx.cost))
         self.out('wannier', self.ctx.wannier)
         try:
-            ki_calcfunctions.compare(self.ctx.quasiparticles, self.ctx.electrons)
+            ki_calcfunctions.compare(self.ctx.quasiparticles, self.ctx.wannier['path_bands'], self.ctx.electrons)
         except gaps.MetallicBandsError as exception:
             return self.exit_codes.ERROR_NO_QUASIPARTICLE_GAP.format(message=str(exception))
         except ValueError as exception:
             return self.exit_codes.ERROR_BAND_EDGES_NOT_COVERED.format(message=str(exception))
         electrons, version = orm.Float(self.ctx.electrons), orm.Int(gaps.VERSION)
-        self.out('gaps', ki_calcfunctions.koopmans_gaps(self.ctx.quasiparticles, electrons, version))
+        path = self.ctx.wannier['path_bands']
+        self.out('gaps', ki_calcfunctions.koopmans_gaps(self.ctx.quasiparticles, path, electrons, version))
         return None
 
     def options(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from aiida_foundry.workflows.koopmans.trials import (
     reason_to_refuse,
     trials_of,
 )
+from aiida_foundry.workflows.shared import band_path
 from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
 from aiida_foundry.workflows.shared.cost import sum_cost
 from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, load_family, mesh_of
@@ -92,7 +93,9 @@ class WannierizeWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         )
         cls._define_outputs(spec)
         spec.exit_code(401, 'ERROR_SUB_PROCESS_FAILED_SCF', message='The self-consistent ground state failed.')
-        spec.exit_code(402, 'ERROR_SUB_PROCESS_FAILED_NSCF', message='The states on the full mesh failed.')
+        spec.exit_code(
+            402, 'ERROR_SUB_PROCESS_FAILED_NSCF', message='The states on the mesh or on the path failed.'
+        )
         spec.exit_code(403, 'ERROR_SUB_PROCESS_FAILED_PROJECTIONS', message='The projections on orbitals failed.')
         spec.exit_code(404, 'ERROR_SUB_PROCESS_FAILED_OVERLAPS', message='The overlaps of {manifold} failed.')
         spec.exit_code(
@@ -113,6 +116,7 @@ class WannierizeWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         spec.output('scf_parameters', valid_type=orm.Dict, help='Output parameters of the ground state.')
         spec.output('nscf_folder', valid_type=orm.RemoteData, help='Folder with the states on the full mesh.')
         spec.output('nscf_bands', valid_type=orm.BandsData, help='Kohn-Sham energies in eV on the full mesh.')
+        spec.output('path_bands', valid_type=orm.BandsData, help='Kohn-Sham energies in eV on a path.')
         spec.output('cost', valid_type=orm.Dict, help='Wall and core seconds of each calculation, their sum.')
         for manifold in ('occupied', EMPTY):
             spec.output(
@@ -195,23 +199,28 @@ class WannierizeWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         return None
 
     def run_nscf(self) -> ToContext:
-        """Run the states at all points of the mesh, none left out by symmetry."""
+        """Run the states at all points of the mesh, none left out by symmetry, and on a path."""
         points = steps.list_mesh(self.inputs.kpoints, orm.Int(steps.VERSION))
         parent = self.ctx.scf.outputs.remote_folder
-        return ToContext(nscf=self._submit_pw('nscf', pw_inputs.nscf(self.ctx.parameters), points, parent))
+        distance = orm.Float(self.ctx.parameters['path_distance'])
+        path = band_path.band_path(self.inputs.structure, distance, orm.Int(band_path.VERSION))
+        return ToContext(
+            nscf=self._submit_pw('nscf', pw_inputs.nscf(self.ctx.parameters), points, parent),
+            path=self._submit_pw('path', pw_inputs.path(self.ctx.parameters, self.ctx.occupied), path, parent),
+        )
 
     def inspect_nscf(self) -> ExitCode | None:
         """Stop if the bands have no gap."""
-        if not self.ctx.nscf.is_finished_ok:
-            return self.exit_codes.ERROR_SUB_PROCESS_FAILED_NSCF
-        self.ctx.cost['nscf'] = self.ctx.nscf.outputs.output_parameters
-        bands = self.ctx.nscf.outputs.output_band
-        try:
-            gap = gaps.find_gap(steps.first_channel(bands), bands.get_kpoints(), self.ctx.electrons)
-        except gaps.MetallicBandsError as exception:
-            return self.exit_codes.ERROR_METALLIC.format(detail=str(exception))
-        self.ctx.conduction_minimum = gap.conduction_minimum.energy
-        self.ctx.valence_maximum = gap.valence_maximum.energy
+        for label in ('nscf', 'path'):
+            if not self.ctx[label].is_finished_ok:
+                return self.exit_codes.ERROR_SUB_PROCESS_FAILED_NSCF
+            self.ctx.cost[label] = self.ctx[label].outputs.output_parameters
+            bands = self.ctx[label].outputs.output_band
+            try:
+                gap = gaps.find_gap(steps.first_channel(bands), bands.get_kpoints(), self.ctx.electrons)
+            except gaps.MetallicBandsError as exception:
+                return self.exit_codes.ERROR_METALLIC.format(detail=str(exception))
+            self.ctx[f'{label}_edges'] = [gap.valence_maximum.energy, gap.conduction_minimum.energy]
         return None
 
     def run_projections(self) -> ToContext:
@@ -302,6 +311,7 @@ class WannierizeWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         self.out('scf_parameters', self.ctx.scf.outputs.output_parameters)
         self.out('nscf_folder', self.ctx.nscf.outputs.remote_folder)
         self.out('nscf_bands', self.ctx.nscf.outputs.output_band)
+        self.out('path_bands', self.ctx.path.outputs.output_band)
         self.out('cost', sum_cost(**self.ctx.cost))
         occupied = self.ctx.get('merged') or self._functions('occupied_1')
         self.out('occupied', dict(occupied))
@@ -348,7 +358,8 @@ class WannierizeWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
     def _reason_to_refuse(self, label: str) -> str | None:
         """Return what is wrong with functions; keep them if nothing is."""
         limits, outputs = self.ctx.parameters['acceptance'], self.ctx[label].outputs
-        limit = self.ctx.conduction_minimum + limits['window_ev'] if label == EMPTY else self.ctx.valence_maximum + 1.0
+        valence, conduction = self.ctx.nscf_edges
+        limit = conduction + limits['window_ev'] if label == EMPTY else valence + 1.0
         settings = orm.Dict({'bands': self.ctx.manifolds[label]['bands'], 'limit': limit})
         record = steps.assess_functions(
             self.inputs.structure,
