@@ -83,14 +83,15 @@ def wannier_density(states: BlochStates, manifold: Manifold, function: int, work
 def require_centre(states: BlochStates, manifold: Manifold, function: int, density: NDArray[np.complex128]) -> None:
     """Refuse a function that is not where Wannier90 says, modulo the lattice vectors of the supercell.
 
-    This is how gauge matrices of another run show: the phases of wavefunctions are arbitrary.
+    This is how gauge matrices of another run show: the phases of wavefunctions are arbitrary. Directions with one
+    k-point tell nothing.
 
     Raises:
         InputError: its centre is elsewhere.
     """
     divisions = states.mesh.divisions
     reduced = manifold.centres[function] @ np.linalg.inv(states.lattice)
-    for axis in range(3):
+    for axis in np.flatnonzero(np.array(divisions) > 1):
         point = np.eye(3, dtype=int)[axis]
         q = int(states.mesh.find(point))
         wave = (point - states.mesh.points[q]) // divisions

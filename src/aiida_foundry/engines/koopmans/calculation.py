@@ -131,7 +131,9 @@ class KiCalculation(CalcJob):
         calc_info.remote_symlink_list = [
             (parent.computer.uuid, f'{parent.get_remote_path()}/out/aiida.save', 'aiida.save')
         ]
-        if 'restart_folder' in self.inputs:
+        if 'restart_folder' not in self.inputs:
+            folder.get_subfolder(CHECKPOINT, create=True)  # there from the start, so that it can always be copied
+        else:
             earlier = self.inputs.restart_folder
             calc_info.remote_copy_list = [
                 (earlier.computer.uuid, f'{earlier.get_remote_path()}/{CHECKPOINT}', CHECKPOINT)
