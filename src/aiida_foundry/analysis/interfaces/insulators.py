@@ -71,16 +71,23 @@ def _doubts_of_states(polarization: FormalPolarization) -> list[str]:
         doubts.append('the oxidation states are only the most frequent ones')
     if states.mixed_valence:
         doubts.append(f'mixed valence of {", ".join(states.mixed_valence)}')
-    others = [
-        charges
-        for charges in states.alternatives
-        if _follows_electronegativity(states.elements, charges)
-        and polarization.allowed.nearest(np.asarray(charges) @ polarization.crystal.positions).fractions
-        != polarization.member
-    ]
-    if others:
+    if any(_is_rival(polarization, charges) for charges in states.alternatives):
         doubts.append('other possible oxidation states have another polarization')
     return doubts
+
+
+def _is_rival(polarization: FormalPolarization, charges: tuple[int, ...]) -> bool:
+    """Tell whether other charges are as plausible and have another polarization.
+
+    Charges against the order of electronegativities (B-3 N+3), or with open shells where those chosen have none
+    (Ga+2 As-2), are not as plausible.
+    """
+    states = polarization.oxidation
+    opened, chosen = (open_shells(zip(states.elements, each, strict=True)) for each in (charges, states.charges))
+    if not _follows_electronegativity(states.elements, charges) or (opened and not chosen):
+        return False
+    member = polarization.allowed.nearest(np.asarray(charges) @ polarization.crystal.positions)
+    return member.fractions != polarization.member
 
 
 def _follows_electronegativity(elements: tuple[str, ...], charges: tuple[int, ...]) -> bool:
