@@ -38,8 +38,9 @@ import numpy as np
 FIXTURES = Path(__file__).parents[1] / 'tests' / 'fixtures'
 CHECKSUMS = 'checksums.sha256'
 TIME_LIMIT = 10
-#: Results that no one takes for physics: how long it took, and what the engine warned of.
-IGNORED = re.compile(r'(time|seconds|warnings|walltime|version|date|parser)', re.IGNORECASE)
+#: Results that no one takes for physics: how long it took, what the engine warned of, who wrote the file, and the
+#: numbers that aiida-quantumespresso gives to symmetry operations.
+IGNORED = re.compile(r'(time|seconds|warnings|version|date|parser|format|symmetries)', re.IGNORECASE)
 NUMBER = re.compile(rb'(?<![\w.])[-+]?\d+\.\d+(?:[DEde][-+]?\d+)?(?![\w.])')
 
 Files = dict[str, bytes]

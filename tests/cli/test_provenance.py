@@ -40,3 +40,19 @@ def test_missing_dot(invoke, gap_node, tmp_path, monkeypatch):
 @pytest.mark.parametrize('name', ['graph.txt', 'graph'])
 def test_unknown_format(invoke, gap_node, tmp_path, name):
     assert invoke('provenance', gap_node.pk, '-o', tmp_path / name).exit_code == 2
+
+
+def test_account_in_words(invoke, gap_node, silicon, tmp_path):
+    path = tmp_path / 'graph.svg'
+    result = invoke('provenance', gap_node.outputs.gaps.uuid, '-o', path)
+    assert result.output == f'wrote {path} and {path.with_suffix(".md")}\n'
+    text = path.with_suffix('.md').read_text()
+    assert f'Made by AbinitGwGapWorkChain {gap_node.uuid}.' in text
+    assert f'Si2, 2 atoms, structure {silicon.uuid}' in text
+    assert '- gaps.quasiparticle.direct: 3.058' in text
+
+
+def test_account_of_data_that_no_process_made(invoke, silicon, tmp_path):
+    path = tmp_path / 'graph.svg'
+    invoke('provenance', silicon.pk, '-o', path)
+    assert 'no process made it' in path.with_suffix('.md').read_text()

@@ -77,11 +77,11 @@ class Query:
 
     def table(self) -> pyarrow.Table:
         """Return all records as an Arrow table whose schema has the units."""
+        import pyarrow
+
         from aiida_foundry.datasets.tables import schema_of, to_arrow
 
         schema = schema_of(self.name, self.kind)
-        import pyarrow
-
         table = pyarrow.Table.from_batches((to_arrow(batch, schema) for batch in self.batches()), schema)
         self._warn()
         return table

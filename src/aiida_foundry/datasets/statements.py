@@ -101,8 +101,8 @@ def _by_links(places: Mapping[str, Column]) -> dict[Links, dict[str, Column]]:
 
 def _processes(kind: RecordType, failed: bool, tests: list[dict[str, Any]]) -> orm.QueryBuilder:
     """Return the start of each question: the processes with records."""
-    state: list[dict[str, Any]] = [] if failed else [{'attributes.exit_status': {'==': 0}}]
-    filters = {'and': [{'process_type': {'in': list(kind.processes)}}, *state, *tests]}
+    ended = {'attributes.exit_status': {'>=' if failed else '==': 0}}
+    filters = {'and': [{'process_type': {'in': list(kind.processes)}}, ended, *tests]}
     return orm.QueryBuilder().append(orm.ProcessNode, filters=filters, tag='process')
 
 

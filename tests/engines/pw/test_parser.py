@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import ParserFactory, WorkflowFactory
+from aiida_quantumespresso.calculations.pw import PwCalculation
 from aiida_quantumespresso.parsers.parse_xml import parse
 from xmlschema import XMLSchema
 
 from aiida_foundry.engines.pw.parser import SharedSchemaPwParser, read_schema
+
+FIXTURES = Path(__file__).parents[2] / 'fixtures' / 'pw'
 
 
 def contents(node):
@@ -91,3 +95,35 @@ def test_silicon_with_fixed_occupations_runs_once(engine_codes, make_calculation
     text = node.called[0].outputs.retrieved.base.repository.get_object_content('aiida.out')
     printed = float(re.search(r'^!\s+total energy\s+=\s+(\S+) Ry', text, re.MULTILINE)[1])
     assert results['output_parameters']['energy'] == pytest.approx(printed * 13.605693123, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ('name', 'old', 'new', 'reason'),
+    [
+        ('data-file-schema.xml', b'<etot>-7.9', b'<etot>-7.8', 'differ in total energy'),
+        ('data-file-schema.xml', b'<nelec>8', b'<nelec>6', 'differ in number of electrons'),
+        ('data-file-schema.xml', b'evel>2.24', b'evel>2.25', 'differ in Fermi energy'),
+        ('aiida.out', b'-5.8494', b'-5.8594', 'differ in eigenvalues'),
+        ('aiida.out', b'total energy', b'total \xb0nergy', None),
+    ],
+)
+def test_contradictions_and_strange_bytes(make_calculation, name, old, new, reason):
+    content = (FIXTURES / 'si' / name).read_bytes()
+    assert old in content
+    _, run = SharedSchemaPwParser.parse_from_node(
+        make_calculation('si', {name: content.replace(old, new)}), store_provenance=False
+    )
+    assert run.exit_status == PwCalculation.exit_codes.ERROR_UNEXPECTED_PARSER_EXCEPTION.status
+    assert (reason or 'UnicodeDecodeError') in run.exit_message
+
+
+def test_nan_is_no_result(make_calculation):
+    """aiida-quantumespresso attaches it, and AiiDA then fails to store the node."""
+    content = (FIXTURES / 'si' / 'aiida.out').read_bytes()
+    damaged = content.replace(b'contribution =       4.65619451', b'contribution =              NaN')
+    assert damaged != content
+    outputs, run = SharedSchemaPwParser.parse_from_node(
+        make_calculation('si', {'aiida.out': damaged}), store_provenance=False
+    )
+    assert run.exit_status == PwCalculation.exit_codes.ERROR_UNEXPECTED_PARSER_EXCEPTION.status
+    assert 'output_parameters' not in outputs

@@ -1,4 +1,4 @@
-"""Parser of pw.x that builds the XML schema of Quantum ESPRESSO once per process instead of once per calculation."""
+"""Parser of pw.x that builds the XML schema once per process, and whose results are sound or come with an exit code."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from aiida import orm
+from aiida.common.exceptions import ValidationError
+from aiida.engine import ExitCode
+from aiida.orm.implementation.utils import clean_value
 from aiida_quantumespresso.parsers.parse_xml import parse
 from aiida_quantumespresso.parsers.pw import PwParser
+from numpy import isfinite
 from xmlschema import XMLSchema
+
+from aiida_foundry.engines.pw.contradictions import contradictions
 
 
 @cache
@@ -31,7 +38,45 @@ def _shared_schemas() -> Iterator[None]:
 
 
 class SharedSchemaPwParser(PwParser):
-    """``PwParser`` of aiida-quantumespresso with the same outputs and exit codes, at a fraction of its cost."""
+    """``PwParser`` of aiida-quantumespresso with the same outputs and exit codes, at a fraction of its cost.
+
+    Where that one raises, returns what AiiDA cannot store, or takes an XML file of another run for the result, this one
+    returns the exit code ``ERROR_UNEXPECTED_PARSER_EXCEPTION`` with the reason, and no output that is not sound.
+    """
+
+    def parse(self, **kwargs: Any) -> ExitCode | None:
+        """Parse the retrieved files into outputs and return the exit code, None for success."""
+        try:
+            code: ExitCode | None = super().parse(**kwargs)
+        except Exception as error:  # damaged files make the parser fail in many ways; none may stop the work chain
+            self.logger.exception('the parser of aiida-quantumespresso failed')
+            self._drop_unsound()
+            return self._refuse(f'{type(error).__name__}: {error}')
+        unsound = self._drop_unsound()
+        if code is not None and code.status:
+            return code
+        if unsound:
+            return self._refuse(f'NaN or infinity in {", ".join(unsound)}')
+        different = contradictions(*self._texts())
+        return self._refuse(f'standard output and XML differ in {", ".join(different)}') if different else code
+
+    def _refuse(self, reason: str) -> ExitCode:
+        return self.exit_codes.ERROR_UNEXPECTED_PARSER_EXCEPTION.format(exception=reason)
+
+    def _drop_unsound(self) -> list[str]:
+        """Take back outputs with NaN or infinity, which AiiDA refuses to store, and return their labels."""
+        unsound = [label for label, node in self.outputs.items() if not _is_sound(node)]
+        for label in unsound:
+            self.outputs.pop(label)
+        return unsound
+
+    def _texts(self) -> tuple[str, str]:
+        """Return standard output and XML."""
+        repository = self.retrieved.base.repository
+        names = (self.node.get_option('output_filename'), *self.node.process_class.xml_filenames)
+        present = [name for name in names if name in repository.list_object_names()]
+        texts = [repository.get_object_content(name, 'rb').decode('utf-8', errors='replace') for name in present]
+        return texts[0], texts[-1]
 
     def parse_xml(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parse the XML file.
@@ -41,3 +86,15 @@ class SharedSchemaPwParser(PwParser):
         """
         with _shared_schemas():
             return super().parse_xml()
+
+
+def _is_sound(node: orm.Data) -> bool:
+    """Return whether AiiDA can store the attributes of a node, and all its arrays are finite."""
+    try:
+        clean_value(node.base.attributes.all)
+    except ValidationError:
+        return False
+    if not isinstance(node, orm.ArrayData):
+        return True
+    arrays = (node.get_array(name) for name in node.get_arraynames())
+    return all(array.dtype.kind not in 'fc' or bool(isfinite(array).all()) for array in arrays)
