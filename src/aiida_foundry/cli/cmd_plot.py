@@ -22,6 +22,7 @@ FORMATS = ('.png', '.pdf', '.svg')
 
 PLOTS: dict[str, str] = {
     'bse': 'bse:plot_bse',
+    'interfaces': 'heterostructures:plot_heterostructure',
     'polarization': 'polarization:plot_path',
 }
 """By area of the workflow (`foundry.AREA.…`): module of `aiida_foundry.cli` and function from process nodes to figure.

@@ -12,6 +12,10 @@ RUNS = {
     'polarization.berry': ('run_polarization:polarization_berry', 'Formal polarization by Berry phases.'),
     'polarization.path': ('run_polarization:polarization_path', 'Spontaneous polarization along a path.'),
     'koopmans.ki': ('run_koopmans:koopmans_ki', 'Band gap by the Koopmans-integer functional.'),
+    'interfaces.heterostructure': (
+        'run_interfaces:interfaces_heterostructure',
+        'Fields, band offset and free carriers of a polar heterostructure.',
+    ),
     'gw.gap': ('run_gw:gw_gap', 'Quasiparticle band gap by GW.'),
 }
 """Module of ``aiida_foundry.cli`` and function of each command, and what it is for."""

@@ -29,6 +29,7 @@ MAXIMUM_PARAMETER_WIDTH = 60
 TABLES: dict[str, str] = {
     'bse': 'bse:print_bse',
     'polarization': 'polarization:print_polarization',
+    'interfaces.heterostructure': 'heterostructures:print_heterostructure',
     'interfaces.screen': 'screening:print_screening',
 }
 """By area of the workflow (`foundry.AREA.…`), or by workflow (`foundry.AREA.WORKFLOW`), which goes first: module of
