@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import spglib
+from ase.formula import Formula
 
 from aiida_foundry.analysis.crystal import Cell, FloatArray, IntArray
 from aiida_foundry.analysis.matching import Crystal, Match, MatchSide, crystal_face
@@ -228,7 +229,7 @@ def _assemble(
         slabs.append(
             {
                 'name': name,
-                'formula': formula_of(piece.stack.cell.numbers),
+                'formula': str(Formula(formula_of(piece.stack.cell.numbers)).reduce()[0]),
                 'bottom': bottom,
                 'top': bottom + piece.thickness,
                 'period': piece.stack.period,
