@@ -51,7 +51,7 @@ PW = {
         'pw': {'parameters': {'SYSTEM': {'ecutwfc': 20.0, 'ecutrho': 80.0, 'nbnd': 4}}},
     },
 }
-SYMBOLS = ('He', 'Ne', 'Ar', 'Kr', 'HeNe', 'HeAr')
+SYMBOLS = ('He', 'Ne', 'Ar', 'HeNe')
 NAMES = ('Si', 'diamond', 'AlP')
 
 
