@@ -21,7 +21,8 @@ from aiida_foundry.workflows.polarization.path import PolarizationPathWorkChain
 pytestmark = pytest.mark.engine
 
 CODES = {'quantumespresso': 'pw', 'abinit': 'abinit'}
-COARSE = {'kpoints_mesh': [4, 4, 4], 'parameters': {'string_points': 9}}
+#: A tolerance of the phases of 0.002 e, of which thresholds of the states take one hundredth.
+COARSE = {'kpoints_mesh': [4, 4, 4], 'parameters': {'string_points': 9, 'phase_tolerance': 0.002}}
 
 
 @pytest.fixture(scope='module')
@@ -63,9 +64,9 @@ def test_boron_nitride_has_a_quarter(boron_nitride_phases, engine):
 
 
 def test_engines_agree(boron_nitride_phases):
-    """Both count strings, signs and origins the same way: only thresholds of the states are left."""
+    """Both count strings, signs and origins the same way; each leaves up to 2e-5 e by its thresholds."""
     phases = [boron_nitride_phases[engine]['phases'] for engine in CODES]
-    assert phases[0] == pytest.approx(phases[1], abs=2e-5)
+    assert phases[0] == pytest.approx(phases[1], abs=4e-5)
 
 
 def test_spin_channels_without_moment_change_nothing(boron_nitride_phases):

@@ -21,7 +21,7 @@ from aiida_foundry.analysis.polarization.symmetry import AllowedPolarizations, a
 FloatArray = npt.NDArray[np.float64]
 
 VERSION = 1
-"""Raise it with every change of a number below: it is an input of the calcfunctions that wrap these functions."""
+"""Raise it with every change of a number below or in `strings`: it is an input of the calcfunctions."""
 
 SYMPREC = 1e-5
 """Å within which an operation counts as a symmetry: pw.x and ABINIT ask for the same."""

@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 Phases = Sequence[Sequence[float | None]]
 
 VERSION = 1
-"""Raise it with every change of a number below: it is an input of the calcfunctions that wrap these functions."""
+"""Raise it with every change of a number below, in `path` or in `branch`: it is an input of the calcfunctions."""
 
 
 def predicted_phases(path: Path, fractions: npt.ArrayLike, charges: npt.ArrayLike) -> FloatArray:
@@ -27,7 +27,9 @@ def predicted_phases(path: Path, fractions: npt.ArrayLike, charges: npt.ArrayLik
         fractions: (n,) places on it.
         charges: (atoms,) nominal charges in e.
     """
-    phases: FloatArray = np.outer(fractions, np.asarray(charges, dtype=float) @ path.displacements)
+    phases: FloatArray = np.outer(
+        np.asarray(fractions, dtype=float), np.asarray(charges, dtype=float) @ path.displacements
+    )
     return phases
 
 

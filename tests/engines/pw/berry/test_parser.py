@@ -34,7 +34,13 @@ def test_run_without_berry_phase(make_berry):
     assert run.exit_status == CODES.ERROR_OUTPUT_XML_PARSE.status
 
 
-@pytest.mark.parametrize('name', ['data-file-schema.xml'])
-def test_broken_xml(make_berry, name):
-    _, run = BerryPwParser.parse_from_node(make_berry('berry_lih', {name: b'<espresso'}), store_provenance=False)
-    assert run.exit_status == CODES.ERROR_OUTPUT_XML_PARSE.status
+@pytest.mark.parametrize(
+    ('files', 'label'),
+    [
+        ({'data-file-schema.xml': b'<espresso'}, 'ERROR_OUTPUT_XML_PARSE'),
+        ({'aiida.out': b''}, 'ERROR_OUTPUT_STDOUT_INCOMPLETE'),
+    ],
+)
+def test_damaged_output(make_berry, files, label):
+    _, run = BerryPwParser.parse_from_node(make_berry('berry_lih', files), store_provenance=False)
+    assert run.exit_status == CODES[label].status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiida.engine import ExitCode
 from aiida_quantumespresso.calculations.pw import PwCalculation
 
 from aiida_foundry.engines.pw.berry.parse_raw import BerryPhaseMissingError, parse_berry_phase
@@ -19,6 +20,9 @@ class BerryPwParser(SharedSchemaPwParser):
     A run that leaves bands unconverged fails like one that leaves too many: a Berry phase feels each of them. One
     without a Berry phase fails with the exit code of an XML file that cannot be parsed.
     """
+
+    exit_code_xml: ExitCode | None
+    exit_code_stdout: ExitCode | None
 
     def parse_xml(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parse the XML file, Berry phases included."""
@@ -36,7 +40,7 @@ class BerryPwParser(SharedSchemaPwParser):
     def validate_premature_exit(self, logs: Any) -> Any:
         """Return the exit code of a run that ended early or left bands unconverged."""
         exit_code = super().validate_premature_exit(logs)
+        if exit_code is not None or self.exit_code_stdout is not None:
+            return exit_code
         text = self.retrieved.base.repository.get_object_content(self.node.get_option('output_filename'))
-        if exit_code is None and UNCONVERGED in text:
-            return self.exit_codes.ERROR_DIAGONALIZATION_TOO_MANY_BANDS_NOT_CONVERGED
-        return exit_code
+        return self.exit_codes.ERROR_DIAGONALIZATION_TOO_MANY_BANDS_NOT_CONVERGED if UNCONVERGED in text else None
