@@ -99,17 +99,14 @@ def test_daemon_and_broker_listen_on_loopback_only(tmp_path):
     subprocess.run([sys.executable, '-c', setup], check=True, env=environment)
     subprocess.run(['verdi', 'daemon', 'start', '1'], check=True, env=environment, capture_output=True)
     try:
-        listening = [
-            connection.laddr.ip
-            for process in psutil.process_iter()
-            if str(tmp_path) in process_environment(process)
-            for connection in process.net_connections('inet')
-            if connection.status == psutil.CONN_LISTEN
-        ]
+        ours = [process for process in psutil.process_iter() if str(tmp_path) in process_environment(process)]
+        connections = [connection for process in ours for connection in process.net_connections('inet')]
+        names = ' '.join(' '.join(process.cmdline()) for process in ours)
     finally:
         subprocess.run(['verdi', 'daemon', 'stop'], check=True, env=environment, capture_output=True)
-    assert listening
-    assert set(listening) <= {'127.0.0.1', '::1'}
+    assert 'daemon worker' in names
+    listening = {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
+    assert listening <= {'127.0.0.1', '::1'}
 
 
 def process_environment(process: psutil.Process) -> str:
