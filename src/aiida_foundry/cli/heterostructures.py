@@ -99,6 +99,8 @@ def plot_heterostructure(nodes: Sequence[ProcessNode]) -> Figure:
         lower = figure.add_subplot(grid[1, 0], sharex=upper)
         _draw_potential(upper, profiles, summary)
         _draw_states(lower, profiles, layout)
+        if summary['state'] == 'metallic':
+            _draw_carriers(lower, profiles)
         _draw_layers(figure.add_subplot(grid[:, 1]), profiles, layout)
         upper.set_title(f'{summary["state"]}, gap {max(summary["gap"], 0):.2f} eV', loc='left', fontsize=10)
     return figure
@@ -125,22 +127,28 @@ def _draw_potential(axes: Axes, profiles: dict[str, np.ndarray], summary: dict[s
 
 
 def _draw_states(axes: Axes, profiles: dict[str, np.ndarray], layout: dict[str, Any]) -> None:
-    """Draw the logarithm of the local density of states, and the middle of the gap that carriers are counted from."""
+    """Draw the logarithm of the local density of states."""
     energies, local = profiles['ldos_energies'], profiles['ldos']
     height, length = profiles['height'], profiles['height'][1] * len(profiles['height'])
     edges = (0.0, length, energies[0], energies[-1])
     image = np.log10(np.maximum(local.T, local.max() * 1e-4))
     axes.imshow(image, origin='lower', aspect='auto', extent=edges, cmap=LOCAL, interpolation='nearest')
     axes.axhline(0.0, color=FIT, linewidth=0.8, linestyle='--')
-    twin = axes.twinx()
-    places = np.arange(len(profiles['free_carriers'])) * length / len(profiles['free_carriers'])
-    twin.plot(places, profiles['free_carriers'], color=CARRIERS, linewidth=1.0)
-    twin.set_ylabel('carriers (1/Å)', color=CARRIERS)
     for place in (*layout['interfaces'], *layout['surfaces']):
         axes.axvline(place['height'], color=SLABS['film'], linewidth=0.6)
     axes.set_xlim(height[0], length)
     axes.set_xlabel('height (Å)')
     axes.set_ylabel('$E - E_F$ (eV)')
+
+
+def _draw_carriers(axes: Axes, profiles: dict[str, np.ndarray]) -> None:
+    """Draw electrons above and holes below the Fermi energy."""
+    free, length = profiles['free_carriers'], profiles['height'][1] * len(profiles['height'])
+    largest = np.abs(free).max()
+    twin = axes.twinx()
+    twin.plot(np.arange(len(free)) * length / len(free), free, color=CARRIERS, linewidth=1.2)
+    twin.set_ylim(-1.1 * largest, 1.1 * largest)
+    twin.set_ylabel('electrons (+) and holes (−), 1/Å', color=CARRIERS)
 
 
 def _draw_layers(axes: Axes, profiles: dict[str, np.ndarray], layout: dict[str, Any]) -> None:
