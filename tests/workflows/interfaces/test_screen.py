@@ -14,7 +14,9 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 from pymatgen.core import Lattice, Structure
 
+from aiida_foundry.analysis.interfaces.crystals import matching_crystal
 from aiida_foundry.analysis.interfaces.exact import match_of
+from aiida_foundry.analysis.matching import StrainLimit, crystal_face, match_faces
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.structures.collections import Entry, write_archive
 from aiida_foundry.workflows.interfaces.tiles import Screening
@@ -185,3 +187,20 @@ def test_work_of_a_killed_process_is_used(workflow):
     assert node.is_finished_ok
     assert frame(results['records'], 'crystals.parquet').name[0] == 'marked'
     assert not folder.exists()
+
+
+def test_match_is_ready_for_a_heterostructure(screened):
+    """The arguments handed on lead the search for a heterostructure to the same match."""
+    for record in screened[1]['matches'].values():
+        handed = record['heterostructure']
+        inputs = {link.link_label: link.node for link in record.creator.base.links.get_incoming().all()}
+        both = [inputs[name].get_pymatgen() for name in ('film', 'substrate')]
+        faces = [
+            crystal_face(matching_crystal(one), tuple(handed[f'{name}_miller']))
+            for one, name in zip(both, ('film', 'substrate'), strict=True)
+        ]
+        limits = handed['overrides']['matching']
+        ranked = list(match_faces(*faces, max_area=limits['max_area'], limit=StrainLimit(limits['max_strain'])))
+        match = ranked[limits['choice']]
+        assert match.film.transformation.tolist() == record['film']['transformation']
+        assert match.substrate.transformation.tolist() == record['substrate']['transformation']

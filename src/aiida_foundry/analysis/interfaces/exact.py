@@ -20,6 +20,7 @@ from aiida_foundry.analysis.matching import (
     build_match,
     crystal_face,
     find_matches,
+    match_faces,
     same_planes,
 )
 from aiida_foundry.analysis.matching.lattices import determinant
@@ -51,13 +52,14 @@ def exact_match(
         integer rows of the superlattice on the primitive surface vectors; ``supercell``, the same on the cell given,
         with the vector to the next lattice plane; ``rotation`` into the frame of the interface; area in Å²; cuts), the
         logarithmic strain that takes the film to the substrate, the charge in e per superlattice cell with its
-        quantum, signed for the terminations of least charge, and the number of other alignments of the same size.
+        quantum, signed for the terminations of least charge, the number of other alignments of the same size, and the
+        arguments that `foundry.interfaces.heterostructure` builds this match from (``heterostructure``).
 
     Raises:
         InputError: no match has these numbers in this orientation, as may happen with two chiral crystals.
     """
     sides = [_Side(*film, candidate['film_miller']), _Side(*substrate, candidate['substrate_miller'])]
-    limits = {
+    limits: dict[str, Any] = {
         'max_miller': max(abs(index) for side in sides for index in side.face.miller),
         'max_area': candidate['area_A2'] * np.exp(2 * max_strain),
         'limit': StrainLimit(max_strain),
@@ -73,7 +75,11 @@ def exact_match(
             'the film does not fit in this orientation',
             'Two chiral crystals match with one face of each; take the next candidate.',
         )
-    match = found[0]
+    # the same search that a heterostructure is built from, so that the place in it tells which one is meant
+    faces = found[0].film.face, found[0].substrate.face
+    limits.pop('max_miller')
+    ranked = enumerate(match_faces(*faces, **limits))
+    choice, match = next((place, match) for place, match in ranked if _is_candidate(match, sides, candidate))
     quantum = int(charge_quantum(*(int(determinant(side.transformation)) for side in (match.film, match.substrate))))
     return {
         'film': sides[0].record(match.film),
@@ -84,6 +90,14 @@ def exact_match(
         'charge_e': _charge(match, sides),
         'charge_quantum_e': quantum,
         'other_alignments': len(found) - 1,
+        'heterostructure': {
+            'film_miller': list(match.film.miller),
+            'substrate_miller': list(match.substrate.miller),
+            'overrides': {
+                'matching': {'max_area': float(limits['max_area']), 'max_strain': max_strain, 'choice': choice},
+                'properties': {'film': _handed_on(film[1]), 'substrate': _handed_on(substrate[1])},
+            },
+        },
     }
 
 
@@ -100,6 +114,11 @@ def match_of(film: Structure, substrate: Structure, record: Mapping[str, Any]) -
         for structure, side in ((film, record['film']), (substrate, record['substrate']))
     ]
     return build_match(*sides)
+
+
+def _handed_on(known: KnownProperties) -> dict[str, Any]:
+    names = ('gap', 'dielectric_constant', 'oxidation_states')
+    return {name: value for name in names if (value := getattr(known, name)) is not None}
 
 
 class _Side:
