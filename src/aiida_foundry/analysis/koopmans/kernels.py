@@ -56,7 +56,7 @@ class Kernels:
         flat = (c.nn + c.zz).reshape(-1, 1) * density
         if self._local:
             return flat
-        vectors = self._states.wave_vectors(q)
+        vectors = self._states.gradient_vectors(q)
         result = np.empty_like(density)
         for column in range(density.shape[1]):
             change = density[:, column].reshape(self._states.grid)

@@ -123,9 +123,18 @@ class BlochStates:
 
         G runs over the cell of the grid around -q, so that ``-(q + G)`` belongs to -q.
         """
-        point = self.mesh.reduced[q]
-        centred = self.box - np.array(self.grid) * np.rint((self.box + point) / self.grid).astype(np.int64)
-        return (centred + point) @ self.reciprocal
+        return self._centred(q) @ self.reciprocal
+
+    def gradient_vectors(self, q: int) -> NDArray[np.float64]:
+        """Return q + G for derivatives: zero along an axis on whose edge it lies, where its sign is arbitrary."""
+        centred = self._centred(q)
+        edge = np.abs(2 * np.abs(centred) - self.grid) < 1e-9
+        return np.where(edge, 0.0, centred) @ self.reciprocal
+
+    def _centred(self, q: int) -> NDArray[np.float64]:
+        """Return the reduced coordinates of q + G, between minus and plus half the grid."""
+        vectors = self.box + self.mesh.reduced[q]
+        return vectors - np.array(self.grid) * np.rint(vectors / self.grid)
 
     def require_gap(self) -> None:
         """Refuse a metal.
