@@ -126,10 +126,10 @@ def _draw_spectra(axes: Axes, found: Mapping[str, Mapping[str, Any]], material: 
         spectra = outputs['spectra']
         frequencies = spectra.get_array('frequencies')
         axes.plot(frequencies, _average(spectra, 'excitonic'), color=COLOURS[method], label=NAMES[method])
-    for name, (label, colour) in BESIDE.items():
-        first = next(iter(found.values()))['spectra']
+    first = next(iter(found.values()))['spectra']
+    for name, (beside, colour) in BESIDE.items():
         if name in first.get_arraynames():
-            axes.plot(first.get_array('frequencies'), _average(first, name), color=colour, linewidth=0.9, label=label)
+            axes.plot(first.get_array('frequencies'), _average(first, name), color=colour, linewidth=0.9, label=beside)
     measured = measured_peaks(material.formula, material.number)
     for index, energy in enumerate(measured.energies if measured else ()):
         label = None if index else 'measured peaks'

@@ -21,7 +21,10 @@ KOOPMANS_CODES = {
     'wannier90': ('wannier90', 'foundry.wannier90'),
 }
 #: Those of each engine beside them.
-ENGINE_CODES = {'native': {'ki': ('aiida-foundry-ki', 'foundry.ki')}, 'kcw': {'kcw': ('kcw', None)}}
+ENGINE_CODES: dict[str, dict[str, tuple[str, str]]] = {
+    'native': {'ki': ('aiida-foundry-ki', 'foundry.ki')},
+    'kcw': {'kcw': ('kcw', 'foundry.kcw.screen')},
+}
 
 COMPUTER = click.option('--computer', default='localhost', show_default=True, help='Computer of all codes.')
 SCISSOR_HELP = 'Shift of the empty states in eV.'

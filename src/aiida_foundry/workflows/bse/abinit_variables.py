@@ -88,7 +88,7 @@ def bethe_salpeter(parameters: Mapping[str, Any], window: tuple[int, int], *, at
         attraction: with the screened attraction, or only with local fields (RPA).
     """
     spectrum = parameters['spectrum']
-    haydock = parameters['algorithm'] == HAYDOCK or not attraction
+    haydock = parameters['algorithm'] == HAYDOCK
     variables = {
         **_common(parameters),
         'optdriver': 99,

@@ -78,5 +78,5 @@ def same_structure(first: orm.StructureData, second: orm.StructureData) -> bool:
     symbols = [[structure.get_kind(site.kind_name).symbol for site in structure.sites] for structure in (first, second)]
     if symbols[0] != symbols[1] or not np.allclose(first.cell, second.cell, rtol=0, atol=SAME):
         return False
-    positions = [np.array([site.position for site in structure.sites]) for structure in (first, second)]
-    return bool(np.allclose(*positions, rtol=0, atol=SAME))
+    here, there = (np.array([site.position for site in structure.sites]) for structure in (first, second))
+    return bool(np.allclose(here, there, rtol=0, atol=SAME))
