@@ -14,7 +14,6 @@ from aiida_foundry.analysis.crystal import Cell
 from aiida_foundry.analysis.polarization.berry import electronic_phase, find_constraints
 from aiida_foundry.analysis.polarization.strings import make_strings
 from aiida_foundry.engines.pw.berry.parse_raw import parse_berry_phase
-from aiida_foundry.structures.importers import load_structure
 from aiida_foundry.workflows.polarization.berry import BerryPolarizationWorkChain
 from aiida_foundry.workflows.polarization.path import PolarizationPathWorkChain
 
@@ -75,12 +74,14 @@ def test_spin_channels_without_moment_change_nothing(boron_nitride_phases):
     )
 
 
-def test_parity_of_electron_pairs_in_rock_salt(run_berry, aiida_profile):
+def test_parity_of_electron_pairs_in_rock_salt(run_berry, structure_of):
     """MgO has half of the quantum 2e (charge counting, tests/analysis/test_polarization_formal.py).
 
-    pw.x itself says 0 modulo 2: it takes the electronic phase modulo 1.
+    pw.x takes the electronic phase modulo 1 and calls the sum known modulo 2. Here all atoms are moved by 1/16 of a
+    vector, which moves 16 electrons by 1 quantum, and the result of pw.x by 1.
     """
-    run = run_berry(load_structure('MgO'), overrides={'kpoints_mesh': [3, 3, 3]})
+    moved = structure_of(2.1056 * (1 - np.eye(3)), [('Mg', (1 / 16, 0, 0)), ('O', (9 / 16, 1 / 2, 1 / 2))])
+    run = run_berry(moved, overrides={'kpoints_mesh': [3, 3, 3]})
     record = run.outputs.polarization.get_dict()
     assert record['modulus'] == 2
     assert np.abs(record['phases']) == pytest.approx([1.0] * 3, abs=0.01)

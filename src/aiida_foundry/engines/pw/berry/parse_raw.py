@@ -1,8 +1,9 @@
 """Berry phases in the XML file of pw.x.
 
 The totals in that file are not used. pw.x 6.7 reduces the electronic phase modulo 1 and adds it to an ionic phase
-modulo 2, then prints the sum as known modulo 2, which loses the parity of the electron pairs; and it averages strings
-around the first of them, wherever the others lie. The phases of the strings are complete.
+modulo 2, then prints the sum as known modulo 2: the parity of the electron pairs is lost, and the result depends on the
+origin. It also averages strings around the first of them, wherever the others lie. The phases of the strings are
+complete.
 """
 
 from __future__ import annotations
