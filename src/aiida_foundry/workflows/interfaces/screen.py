@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import shutil
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain, while_
 
 from aiida_foundry.analysis.interfaces import candidates, exact
 from aiida_foundry.analysis.interfaces.properties import parse_known, parse_parameters
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.structures.collections import archive_resources
 from aiida_foundry.workflows.interfaces import calcfunctions
 from aiida_foundry.workflows.interfaces.tiles import Screening, check_known
@@ -23,15 +24,6 @@ from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 #: Seconds of work between two checkpoints: what is shown as progress, and how long a daemon worker does nothing else.
 SLICE = 2.0
-
-
-def message_of(check: Any, *arguments: Any) -> str | None:
-    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
-    try:
-        check(*arguments)
-    except InputError as error:
-        return str(error)
-    return None
 
 
 def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
@@ -157,6 +149,11 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
         check_known(text, parsed)
         builder.archive = structures
         return builder
+
+    async def step(self) -> None:
+        """Let the runner look at other processes, and at a request to stop, between two pieces of work."""
+        await asyncio.sleep(0)
+        await super().step()
 
     def setup(self) -> None:
         """Put the crystals into one archive."""
