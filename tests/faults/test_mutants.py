@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 BENCHMARK = Path(__file__).parents[2] / 'benchmarks' / 'mutants.py'
-NUMBER = {'abinit': 150, 'pw': 45}
+NUMBER = {'abinit': 150, 'pw': 45, 'wannier90': 60, 'kcw.wann2kcw': 15, 'kcw.screen': 30, 'kcw.ham': 30}
 
 
 @pytest.mark.parametrize('parser', NUMBER)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import netCDF4
 import numpy as np
 import pytest
@@ -232,9 +234,53 @@ def test_not_a_number(parse, case_folder, tmp_path, case, name, variable):
 
 
 def test_dielectric_constant_not_a_number(parse, case_folder):
-    text = (case_folder('screening') / 'aiida.abo').read_text().replace('41.8260', '    NaN')
-    _, process = parse('screening', files={'aiida.abo': text.encode()})
+    texts = {name: (case_folder('screening') / name).read_text() for name in ('aiida.abo', 'aiida.log')}
+    files = {name: text.replace('41.8260', '    NaN').encode() for name, text in texts.items()}
+    _, process = parse('screening', files=files)
     assert process.exit_status == CODES.ERROR_NOT_A_NUMBER.status
+
+
+def test_checksums_of_the_job(parse, case_folder):
+    """The log is shorter than when the job wrote it, and reads well."""
+    names = ['aiida.log', 'aiida.abo', 'out_GSR.nc']
+    contents = {name: (case_folder('scf') / name).read_bytes() for name in names}
+    listing = ''.join(f'{hashlib.sha256(contents[name]).hexdigest()}  {name}\n' for name in names).encode()
+    _, process = parse('scf', files={'checksums.sha256': listing})
+    assert process.is_finished_ok
+    _, process = parse('scf', files={'checksums.sha256': listing, 'aiida.log': contents['aiida.log'][1:]})
+    assert process.exit_status == CODES.ERROR_FILES_DAMAGED.status
+    assert 'aiida.log' in process.exit_message
+
+
+@pytest.mark.parametrize(
+    ('case', 'old', 'new', 'what'),
+    [
+        ('scf', 'etotal    :  -8.30565702E+00', 'etotal    :  -8.30565802E+00', 'energy'),
+        ('scf', 'fermie    :   1.79804128E-01', 'fermie    :   1.79804228E-01', 'Fermi energy'),
+        ('scf', '- [ -6.29668121E-28', '- [  6.29668121E-03', 'forces'),
+        ('scf', '- [  1.08725640E-04', '- [  1.08735640E-04', 'stress'),
+        ('scf', '- [  0.0000000,   5.1315513', '- [  0.0000000,   5.1315523', 'cell'),
+        ('nscf', '-0.24854    0.17980', '-0.24854    0.17990', 'eigenvalues'),
+        ('sigma_ppm', '4.893 -11.272 -13.412', '4.893 -11.272 -13.442', 'exchange'),
+        ('sigma_ppm', '0.766   5.658', '0.766   5.698', 'energies'),
+        ('sigma_qsgw', '5.664     5.665', '5.664     5.765', 'energies'),
+        ('scf', '.Starting date :', '.Started on :', 'time of the start'),
+        ('scf', '\n ETOT  7', '\n ETOT  8', 'self-consistent iterations'),
+        ('screening', '41.8260', '41.8360', 'dielectric constants'),
+    ],
+)
+def test_outputs_of_different_runs(parse, case_folder, case, old, new, what):
+    text = (case_folder(case) / 'aiida.abo').read_text()
+    assert old in text
+    _, process = parse(case, files={'aiida.abo': text.replace(old, new).encode()})
+    assert process.exit_status == CODES.ERROR_OUTPUT_INCONSISTENT.status
+    assert what in process.exit_message
+
+
+def test_main_output_cut_short(parse, case_folder):
+    content = (case_folder('scf') / 'aiida.abo').read_bytes()
+    _, process = parse('scf', files={'aiida.abo': content[:-1000]})
+    assert process.exit_status == CODES.ERROR_MAIN_OUTPUT_INCOMPLETE.status
 
 
 def test_bug_of_abinit(parse, case_folder):

@@ -237,7 +237,10 @@ class AbinitParser(Parser):
         state = gsr.parse_gsr(self._read_netcdf('GSR.nc'))
         if bad := gsr.check_finite(state):
             raise _Failure('ERROR_NOT_A_NUMBER', ', '.join(bad))
-        self._refuse(consistency.check_ground_state(state, main_output, self.parameters.get('iscf', 0) >= 0))
+        self_consistent = self.parameters.get('iscf', 0) >= 0
+        if self_consistent and not np.isfinite(state.forces).all():
+            raise _Failure('ERROR_NOT_A_NUMBER', 'forces')
+        self._refuse(consistency.check_ground_state(state, main_output, self_consistent))
         for name in ('energy', 'fermi_energy'):
             self.results[name] = getattr(state, name)
             self.results[f'{name}_units'] = 'eV'
@@ -250,7 +253,7 @@ class AbinitParser(Parser):
             self.results['berry_phase'] = parse_berry_phase(main_output)
             if self.results['berry_phase'] is None:
                 raise _Failure('ERROR_OUTPUT_INCOMPLETE')
-        if self.parameters.get('iscf', 0) >= 0:
+        if self_consistent:
             self._attach_forces(state)
             self._check_highest_band(state)
         if self.parameters.get('ionmov', 0) or self.parameters.get('optcell', 0):
@@ -274,8 +277,6 @@ class AbinitParser(Parser):
         return bands
 
     def _attach_forces(self, state: gsr.GroundState) -> None:
-        if not np.isfinite(state.forces).all():
-            raise _Failure('ERROR_NOT_A_NUMBER', 'forces')
         array = orm.ArrayData({'forces': state.forces, 'stress': state.stress})
         array.base.attributes.set_many({'forces_units': 'eV/angstrom', 'stress_units': 'eV/angstrom^3'})
         self.out('output_forces_stress', array)
@@ -337,7 +338,7 @@ class AbinitParser(Parser):
         path = self.temporary / f'{OUTPUT_PREFIX}_{EIGENSTATES_SUFFIX}' if self.temporary else None
         if path is None or not path.is_file():
             raise _Failure('ERROR_EXCITONS_UNREADABLE', f'{EIGENSTATES_SUFFIX} was not retrieved')
-        states = excitons.parse_eigenstates(path.read_bytes())
+        states = excitons.parse_eigenstates(path.read_bytes(), coupling=self.parameters.get('bs_coupling') == 1)
         text = self._read_text(f'{OUTPUT_PREFIX}_{STRENGTHS_SUFFIX}')
         strengths = excitons.parse_strengths(text, directions) if text else None
         pairs = excitons.parse_pairs(self._read_netcdf('MDF.nc'))
