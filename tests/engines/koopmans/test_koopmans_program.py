@@ -26,27 +26,32 @@ def report_of(case):
 
 
 def kcw_integrals():
-    """Return SH, uPi and rPi in Ry of kcw.x, shape ``(functions, nk, 3)``."""
+    """Return function, q, SH, uPi and rPi in Ry of kcw.x, a row for each."""
     pattern = r'iq =\s+(\d+)\s+iwann =\s+(\d+)\s+rPi_q =\s+(\S+)\s+\S+\s+uPi_q =\s+(\S+)\s+\S+\s+SH_q =\s+(\S+)'
-    found = np.full((8, 6, 3), np.nan)
-    for q, function, *values in re.findall(pattern, REFERENCE.read_text()):
-        found[int(function) - 1, int(q) - 1] = [float(value) for value in values[::-1]]
-    return found
+    rows = re.findall(pattern, REFERENCE.read_text())
+    return [
+        (int(w) - 1, int(q) - 1, float(hartree), float(bare), float(screened)) for q, w, screened, bare, hartree in rows
+    ]
 
 
 def test_integrals_of_kcw(case, write_job, capsys):
-    """SH and uPi do not depend on the sum over states; rPi converges with the bands, here 24 and the closure."""
+    """A mesh on which q and -q differ, and PBE: SH and uPi hold the densities and both kernels.
+
+    rPi converges with the bands: with 120 it is within 5e-7 of kcw.x at q = 0; here 24 and the closure. At other q the
+    response of kcw.x did not converge.
+    """
     job = write_job(dielectric_constant=None, settings={'symmetry': False, 'tolerance': 1e-6})
     assert main([str(job)]) == 0
     assert 'JOB DONE.' in capsys.readouterr().out
     with np.load(case / 'aiida.ki.npz') as arrays:
-        found = np.stack([arrays[f'{name}_q'] for name in ('self_hartree', 'bare', 'screened')], axis=-1) / RYDBERG
-        alpha = arrays['alpha']
-    expected = kcw_integrals()
-    np.testing.assert_allclose(found[:4, :, :2], expected[:4, :, :2], atol=1e-6)
-    np.testing.assert_allclose(found[4:, :, :2], expected[4:, :, :2], atol=5e-6)  # as far as both minimised the spread
-    sums = expected.sum(axis=1)
-    np.testing.assert_allclose(alpha, sums[:, 2] / sums[:, 1], atol=5e-3)
+        hartree, bare, screened = (arrays[f'{name}_q'] / RYDBERG for name in ('self_hartree', 'bare', 'screened'))
+    rows = kcw_integrals()
+    assert {q for _, q, *_ in rows} == {0, 1, 2}
+    for function, q, *expected in rows:
+        assert hartree[function, q] == pytest.approx(expected[0], abs=1e-7)
+        assert bare[function, q] == pytest.approx(expected[1], abs=2e-7)  # kcw.x cuts gradients at low density
+        if q == 0:
+            assert screened[function, q] == pytest.approx(expected[2], abs=5e-5)
     report = report_of(case)
     assert report['completed']
     assert report['functional'] == 'pbe'
