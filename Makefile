@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: help packages setup demo test check docs lock clean
 
 help:
-	@echo 'make demo    the GW gap of silicon by three methods, from a CIF file to a figure (demo-output/)'
+	@echo 'make demo    GW gaps and excitons of silicon, from a CIF file to figures (demo-output/)'
 	@echo 'make test    the checks and the whole test suite, with the real engines'
 	@echo 'make check   ruff, mypy, import-linter and the documentation, warnings as errors'
 	@echo 'make docs    the documentation (docs/build/html)'
