@@ -26,13 +26,34 @@ from aiida_foundry.workflows.shared.cost import sum_cost
 GAP_TOLERANCE = 2e-3
 """eV by which the direct gap in the log of ABINIT, in single precision, may differ from the one intended."""
 
+ZEROED_MEMORY = {'MALLOC_PERTURB_': '255'}
+"""Lets glibc hand out zeroed memory. Without attraction ABINIT 9.6 adds to a Hamiltonian that it does not set to zero:
+the result would depend on what was in memory before."""
+
+
+def rpa_failure(process: orm.ProcessNode, gap: float) -> str:
+    """Return why a run without attraction cannot be used, or an empty text.
+
+    Args:
+        process: the run.
+        gap: direct quasiparticle gap in eV.
+    """
+    if not process.is_finished_ok:
+        return process.exit_message or f'process <{process.pk}>'
+    if 'output_excitons' not in process.outputs:
+        return ''
+    lowest = process.outputs.output_excitons.get_array('energies').min()
+    if lowest < gap - GAP_TOLERANCE:
+        return f'its lowest energy, {lowest:.3f} eV, is below the direct gap, {gap:.3f} eV: memory was not initialised'
+    return ''
+
 
 class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
     """Optical spectrum and excitons by ABINIT.
 
     Ground state: scf, then states on the mesh in its fixed potential; skipped if handed on, and so is the screening.
-    The corrections become a file that ABINIT reads, and the direct gap in its log must be the one intended. Without
-    attraction between electron and hole (RPA with local fields) it is run where ABINIT can: with symmetry.
+    The corrections become a file that ABINIT reads, and the direct gap in its log must be the one intended. No energy
+    of the RPA beside it may lie below that gap: exchange of electron and hole is repulsive.
     """
 
     @classmethod
@@ -157,7 +178,7 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
         """Run the Bethe-Salpeter equation, and the RPA beside it."""
         parents = {'wavefunctions': self.ctx.ground_state.wavefunctions, 'screening': self.ctx.screening}
         window = (self.ctx.window['first'], self.ctx.window['last'])
-        runs = {'bse': True, 'rpa': False} if self.ctx.parameters['symmetry'] else {'bse': True}
+        runs = {'bse': True, 'rpa': False} if self.ctx.parameters['rpa'] else {'bse': True}
         return ToContext(
             **{
                 label: self._submit(
@@ -165,6 +186,7 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
                     variables.bethe_salpeter(self.ctx.parameters, window, attraction=attraction),
                     parents,
                     self.ctx.file,
+                    {} if attraction else ZEROED_MEMORY,
                 )
                 for label, attraction in runs.items()
             }
@@ -175,14 +197,13 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
         wanted = optics.direct_gap(
             self.ctx.moved['quasiparticle_bands'].get_bands(), self.ctx.occupied - self.ctx.window['first'] + 1
         )
-        for label, code in (
-            ('bse', self.exit_codes.ERROR_SUB_PROCESS_FAILED_BSE),
-            ('rpa', self.exit_codes.ERROR_SUB_PROCESS_FAILED_RPA),
-        ):
+        if not self.ctx.bse.is_finished_ok:
+            return self.exit_codes.ERROR_SUB_PROCESS_FAILED_BSE
+        if 'rpa' in self.ctx and (detail := rpa_failure(self.ctx.rpa, wanted)):
+            return self.exit_codes.ERROR_SUB_PROCESS_FAILED_RPA.format(detail=detail)
+        for label in ('bse', 'rpa'):
             if label not in self.ctx:
                 continue
-            if not self.ctx[label].is_finished_ok:
-                return code
             self._add_cost(label, self.ctx[label])
             found = self.ctx[label].outputs.output_parameters['quasiparticle_direct_gap']
             if abs(found - wanted) > GAP_TOLERANCE:
@@ -236,8 +257,12 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
         parameters: Mapping[str, Any],
         parents: Mapping[str, orm.RemoteData] | None = None,
         corrections: orm.SinglefileData | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> orm.ProcessNode:
         """Submit one run of ABINIT."""
+        options = self.inputs.options.get_dict() if 'options' in self.inputs else {}
+        if environment:
+            options['environment_variables'] = {**options.get('environment_variables', {}), **environment}
         inputs = {
             'code': self.inputs.code,
             'structure': self.inputs.structure,
@@ -245,7 +270,7 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
             'pseudos': self.ctx.pseudos,
             'parameters': orm.Dict(dict(parameters)),
             'parents': dict(parents or {}),
-            'metadata': {'options': self.inputs.options.get_dict() if 'options' in self.inputs else {}},
+            'metadata': {'options': options},
         }
         if corrections is not None:
             inputs['quasiparticle_file'] = corrections

@@ -15,6 +15,8 @@ from aiida_foundry.workflows.bse.parameters import recommended_cutoff
 from aiida_foundry.workflows.shared.inputs import load_family, mesh_of
 
 HARTREE_TO_RYDBERG = 2.0
+#: What a calculation of pw.x gets unless the options say otherwise.
+ONE_PROCESS = {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
 #: Inputs that the work chain gives to each step itself.
 COMMON = ('structure', 'kpoints', 'pseudos')
 
@@ -110,7 +112,7 @@ def _relax_inputs(
         structure,
         protocol=protocol,
         overrides=recursive_merge({'base_relax': step, 'base_init_relax': step}, dict(inputs['relax'])),
-        options=inputs['options'],
+        options={'resources': ONE_PROCESS, **inputs['options']},
         pseudo_family=inputs['pseudo_family'],
     )
     made = builder._inputs(prune=True)

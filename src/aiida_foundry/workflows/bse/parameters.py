@@ -29,6 +29,7 @@ PARAMETERS: dict[str, Any] = {
     'tamm_dancoff': 'whether the coupling of resonant and antiresonant pairs is left out',
     'algorithm': 'diagonalisation (spectrum and excitons) or haydock (spectrum only, for large Hamiltonians)',
     'symmetry': 'whether k-points are reduced by the symmetry of the crystal, or by time reversal only',
+    'rpa': 'whether the spectrum with local fields but without attraction is computed beside',
     'excitons': 'number of the lowest excitons whose composition is kept',
     'spectrum': {
         'maximum': 'highest frequency, in eV',
@@ -46,7 +47,7 @@ PARAMETERS: dict[str, Any] = {
 }
 
 _CHOICES = {'starting_functional': FUNCTIONALS, 'algorithm': ALGORITHMS, 'extrapolation': EXTRAPOLATIONS}
-_SWITCHES = ('tamm_dancoff', 'symmetry')
+_SWITCHES = ('tamm_dancoff', 'symmetry', 'rpa')
 _POSITIVE_INTEGERS = ('bands', 'valence_bands', 'conduction_bands', 'excitons', 'max_iterations')
 
 

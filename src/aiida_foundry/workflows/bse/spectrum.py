@@ -148,7 +148,11 @@ class BseSpectrumWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         spec.exit_code(402, 'ERROR_SUB_PROCESS_FAILED_BANDS', message='The bands on the mesh failed.')
         spec.exit_code(403, 'ERROR_SUB_PROCESS_FAILED_SCREENING', message='The screening failed.')
         spec.exit_code(404, 'ERROR_SUB_PROCESS_FAILED_BSE', message='The Bethe-Salpeter calculation failed.')
-        spec.exit_code(405, 'ERROR_SUB_PROCESS_FAILED_RPA', message='The spectrum without attraction failed.')
+        spec.exit_code(
+            405,
+            'ERROR_SUB_PROCESS_FAILED_RPA',
+            message='The spectrum without attraction failed: {detail}. Set `parameters.rpa` to false to leave it out.',
+        )
         spec.exit_code(
             501, 'ERROR_METALLIC', message='The Kohn-Sham bands have no gap; nothing was run beyond them: {detail}.'
         )

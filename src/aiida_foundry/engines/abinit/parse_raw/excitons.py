@@ -57,12 +57,13 @@ class Remarks:
     haydock_failure: str | None
 
 
-def parse_eigenstates(content: bytes, states: int | None = None) -> Eigenstates:
-    """Return the lowest eigenstates with positive energy from the bytes of ``BSEIG``.
+def parse_eigenstates(content: bytes, *, coupling: bool = False) -> Eigenstates:
+    """Return the eigenstates, lowest first, from the bytes of ``BSEIG``.
 
     Args:
         content: the file.
-        states: how many; None: all.
+        coupling: whether resonant and antiresonant pairs are coupled: each state then has a partner of opposite
+            energy, which is left out.
 
     Raises:
         UnreadableExcitonsError: truncated, or not such a file.
@@ -78,7 +79,8 @@ def parse_eigenstates(content: bytes, states: int | None = None) -> Eigenstates:
     if len(energies) != number or any(len(row) != size for row in rows):
         raise UnreadableExcitonsError(f'it does not hold {number} states of {size} pairs')
     order = np.argsort(energies, kind='stable')
-    order = order[energies[order] > 0][:states]
+    if coupling:
+        order = order[energies[order] > 0]
     amplitudes = np.array([rows[index] for index in order])
     return Eigenstates(energies[order], amplitudes / np.linalg.norm(amplitudes, axis=1, keepdims=True))
 
