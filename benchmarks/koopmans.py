@@ -36,6 +36,7 @@ LIMIT = 0.025  # eV
 TARGETS = {'G0W0': 4.0, 'kcw.x': 5.0}
 ENVIRONMENT = {**os.environ, 'OMP_NUM_THREADS': '1', 'OMPI_ALLOW_RUN_AS_ROOT': '1'}
 ENVIRONMENT['OMPI_ALLOW_RUN_AS_ROOT_CONFIRM'] = '1'
+PW2WANNIER90 = "&inputpp\noutdir = '../out/', prefix = 'aiida', seedname = 'aiida', write_amn = .true.\n/\n"
 BONDS = ['f=0.125,0.125,0.125:s', 'f=0.625,0.125,0.125:s', 'f=0.125,0.625,0.125:s', 'f=0.125,0.125,0.625:s']
 
 
@@ -125,9 +126,7 @@ K_POINTS {points}
 
 def wannierise(solid: Solid, bands: int, folder: Path) -> float:
     """Make four filled and four empty functions; return the CPU seconds."""
-    (folder / 'pw2wan.in').write_text(
-        "&inputpp\noutdir = '../out/', prefix = 'aiida', seedname = 'aiida'\nwrite_mmn = .true., write_amn = .true.\n/\n"
-    )
+    (folder / 'pw2wan.in').write_text(PW2WANNIER90)
     windows = {'occupied': (1, 4, ''), 'empty': (5, 16, f'dis_froz_max = {solid.frozen}\ndis_num_iter = 500')}
     seconds = 0.0
     for (name, (first, last, window)), projections in zip(windows.items(), solid.projections, strict=True):
