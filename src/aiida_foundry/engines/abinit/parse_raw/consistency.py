@@ -28,7 +28,9 @@ _SPIN = re.compile(r'^spin\s*: (\d+)', re.MULTILINE)
 _EIGENVALUES = re.compile(r'^ Eigenvalues \(hartree\).*\n kpt#\s+1, .*\n((?:[-+.\dEe ]+\n)+)', re.MULTILINE)
 
 PRINTED_DIGITS = 2e-8
-"""Relative and, in atomic units, absolute difference of numbers that are printed with 8 decimals."""
+"""Relative difference of numbers that are printed with 9 digits."""
+NOISE = 1e-12
+"""Absolute difference in atomic units, of what symmetry makes zero."""
 PRINTED_CELL = 6e-8
 """Half the last digit of lattice vectors in bohr."""
 PRINTED_EIGENVALUES = 6e-6
@@ -81,13 +83,13 @@ def _printed(state: GroundState, text: str) -> Iterator[tuple[str, Any, Any, flo
     bodies = [block['body'] for block in _BLOCK.finditer(text) if block['tag'] == 'ResultsGS']
     body = bodies[-1] if bodies else ''
     if energy := _ENERGY.search(body):
-        yield 'energy', state.energy / HARTREE_TO_EV, _float(energy[1]), PRINTED_DIGITS
+        yield 'energy', state.energy / HARTREE_TO_EV, _float(energy[1]), NOISE
     if fermi := _FERMI.search(body):
-        yield 'Fermi energy', state.fermi_energy / HARTREE_TO_EV, _float(fermi[1]), PRINTED_DIGITS
+        yield 'Fermi energy', state.fermi_energy / HARTREE_TO_EV, _float(fermi[1]), NOISE
     force, stress = HARTREE_TO_EV / BOHR_TO_ANGSTROM, HARTREE_TO_EV / BOHR_TO_ANGSTROM**3
     for name, title, values, tolerance in (
-        ('forces', 'cartesian_forces', state.forces / force, PRINTED_DIGITS),
-        ('stress', 'cartesian_stress_tensor', state.stress / stress, PRINTED_DIGITS),
+        ('forces', 'cartesian_forces', state.forces / force, NOISE),
+        ('stress', 'cartesian_stress_tensor', state.stress / stress, NOISE),
         ('cell', 'lattice_vectors', state.cell / BOHR_TO_ANGSTROM, PRINTED_CELL),
     ):
         if rows := re.search(rf'^{title}:.*\n((?:^- \[.*\n)+)', body, re.MULTILINE):
