@@ -58,7 +58,7 @@ def wannier_density(states: BlochStates, manifold: Manifold, function: int, work
     """
     mesh = states.mesh
     bands = slice(manifold.first_band, manifold.first_band + manifold.gauge.shape[1])
-    fraction = np.stack(np.indices(states.grid), axis=-1).reshape(-1, 3) / states.grid
+    fraction = states.fractions
     bloch = np.empty((*mesh.divisions, len(fraction)), dtype=complex)
     for k, (miller, coefficients) in enumerate(zip(states.miller, states.coefficients, strict=True)):
         waves = manifold.gauge[k, :, function] @ coefficients[bands]
@@ -77,7 +77,8 @@ def wannier_density(states: BlochStates, manifold: Manifold, function: int, work
     density = np.empty((len(mesh.points), len(fraction)), dtype=complex)
     for q, point in enumerate(mesh.points):
         density[q] = waves[tuple(point % mesh.divisions)] * np.exp(-2j * np.pi * (fraction @ mesh.reduced[q]))
-    return density / (states.volume * len(mesh.points) ** 2)
+    density /= states.volume * len(mesh.points) ** 2
+    return density
 
 
 def require_centre(states: BlochStates, manifold: Manifold, function: int, density: NDArray[np.complex128]) -> None:
@@ -95,8 +96,7 @@ def require_centre(states: BlochStates, manifold: Manifold, function: int, densi
         point = np.eye(3, dtype=int)[axis]
         q = int(states.mesh.find(point))
         wave = (point - states.mesh.points[q]) // divisions
-        fraction = np.stack(np.indices(states.grid), axis=-1).reshape(-1, 3) / states.grid
-        component = (density[q] * np.exp(-2j * np.pi * (fraction @ wave))).mean() * states.volume
+        component = (density[q] * np.exp(-2j * np.pi * (states.fractions @ wave))).mean() * states.volume
         expected = np.exp(-2j * np.pi * reduced[axis] / divisions[axis])
         if abs(component) < 0.05 or abs(np.angle(component / expected)) > _PHASE:
             raise InputError(

@@ -118,6 +118,11 @@ class BlochStates:
         axes = [np.rint(np.fft.fftfreq(n) * n).astype(np.int64) for n in self.grid]
         return np.stack(np.meshgrid(*axes, indexing='ij'), axis=-1)
 
+    @cached_property
+    def fractions(self) -> NDArray[np.float64]:
+        """Return the reduced coordinates of the points of the grid, shape ``(points, 3)``."""
+        return np.moveaxis(np.indices(self.grid), 0, -1).reshape(-1, 3) / np.array(self.grid)
+
     def wave_vectors(self, q: int) -> NDArray[np.float64]:
         """Return q + G on the grid in 1/bohr, shape ``(*grid, 3)``; q is the number of a point of the mesh.
 

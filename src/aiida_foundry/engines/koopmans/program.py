@@ -11,13 +11,11 @@ import json
 import os
 import resource
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import aiida_foundry
 from aiida_foundry.analysis.koopmans import ki
@@ -153,7 +151,7 @@ def _write_results(
         [corrections[occupied], corrections[~occupied]],
         job.coverage_tolerance,
     )
-    arrays: Mapping[str, NDArray[Any]] = {
+    arrays: dict[str, Any] = {
         'kpoints': system.kpoints,
         **energies.as_arrays(),
         'alpha': totals.alpha,
