@@ -144,17 +144,27 @@ def test_strings_grow():
 
 
 BANDS = np.array([[[-2.0, 0.0, 3.0], [-1.0, -0.5, 2.0]]])
-POINTS = [[0, 0, 0], [0.5, 0, 0]]
 
 
 def test_gap_of_pairs_and_of_channels():
-    assert insulating_gap(BANDS, POINTS, (2,)) == {'direct': 2.5, 'indirect': 2.0}
+    assert insulating_gap([BANDS], (2,)) == {'direct': 2.5, 'indirect': 2.0}
     spin = np.concatenate([BANDS, BANDS + np.array([0.0, 1.0, 0.0])])
     # the second channel has one filled band: its empty one lies at 0.5
-    assert insulating_gap(spin, POINTS, (2, 1)) == {'direct': 1.5, 'indirect': 0.5}
+    assert insulating_gap([spin], (2, 1)) == {'direct': 1.5, 'indirect': 0.5}
+    # a channel without electrons has empty bands only
+    assert insulating_gap([np.array([BANDS[0], BANDS[0] + 4.0])], (2, 0)) == {'direct': 2.5, 'indirect': 2.0}
 
 
 @pytest.mark.parametrize('shift', [2.0, 2.5])
 def test_metal(shift):
     with pytest.raises(MetallicBandsError, match='valence maximum is at'):
-        insulating_gap(BANDS - [0.0, 0.0, shift], POINTS, (2,))
+        insulating_gap([BANDS - [0.0, 0.0, shift]], (2,))
+
+
+def test_metal_that_only_strings_show():
+    """Filled bands alone, and filled with empty ones, at further k-points of the same potential."""
+    assert insulating_gap([BANDS, BANDS[..., :2] + 1.0], (2,))['indirect'] == pytest.approx(1.0)
+    with pytest.raises(MetallicBandsError):
+        insulating_gap([BANDS, BANDS[..., :2] + 2.0], (2,))
+    with pytest.raises(MetallicBandsError):
+        insulating_gap([BANDS, BANDS + 2.5], (2,))

@@ -63,7 +63,9 @@ def _print_formal(console: Console, node: ProcessNode, record: dict[str, Any]) -
     members = ' '.join(f'({", ".join(member)})' for member in symmetry['allowed'])
     free = ' '.join(str(tuple(vector)) for vector in symmetry['continuous'])
     console.print(f'Symmetry allows, in e: {members}' + (f' and any amount along {free}' if free else ''))
-    console.print(f'Gap on the mesh: {record["gap"]["indirect"]:.3f} eV, direct {record["gap"]["direct"]:.3f} eV')
+    console.print(
+        f'Gap over mesh and strings: {record["gap"]["indirect"]:.3f} eV, direct {record["gap"]["direct"]:.3f} eV'
+    )
 
 
 def _print_path(console: Console, node: ProcessNode, record: dict[str, Any]) -> None:

@@ -41,9 +41,13 @@ def scf(finished, idle_codes):
 def strings(finished):
     """Return a function that makes a finished run of strings with one electronic phase per spin."""
 
-    def make(*phases, exit_status=0):
+    def make(*phases, exit_status=0, filled=BANDS):
         record = {'weights': [[1.0]] * len(phases), 'phases': [[phase] for phase in phases]}
-        return finished({'output_parameters': orm.Dict({'wall_time_seconds': 5.0, 'berry_phase': record})}, exit_status)
+        bands = orm.BandsData()
+        bands.set_kpoints(KPOINTS)
+        bands.set_bands(filled, units='eV')
+        parameters = orm.Dict({'wall_time_seconds': 5.0, 'berry_phase': record})
+        return finished({'output_parameters': parameters, 'output_band': bands}, exit_status)
 
     return make
 
@@ -90,6 +94,16 @@ def test_metal_ends_before_the_strings(process, scf):
     code = made.check_insulator()
     assert code.status == CODES.ERROR_METALLIC.status
     assert 'conduction minimum at 1.000 eV' in code.message
+
+
+def test_metal_that_only_the_strings_show(process, strings):
+    made = process()
+    made.inspect_scf()
+    assert made.check_insulator() is None
+    made.ctx.strings_1_0 = strings(0.0, filled=BANDS + 6.0)
+    made.ctx.points[0] = 7
+    assert made.inspect_strings() is None
+    assert made.check_insulator().status == CODES.ERROR_METALLIC.status
 
 
 def test_symmetric_phases_are_converged_by_symmetry(process, strings):
@@ -179,7 +193,11 @@ def test_strings_without_a_mean(process, finished):
     made.inspect_scf()
     phases = [[step / 8 for step in range(8)]]
     record = {'weights': [[1.0] * 8], 'phases': phases}
-    made.ctx.strings_1_0 = finished({'output_parameters': orm.Dict({'berry_phase': record})})
+    bands = orm.BandsData()
+    bands.set_kpoints(KPOINTS)
+    bands.set_bands(BANDS, units='eV')
+    outputs = {'output_parameters': orm.Dict({'berry_phase': record}), 'output_band': bands}
+    made.ctx.strings_1_0 = finished(outputs)
     code = made.inspect_strings()
     assert code.status == CODES.ERROR_PHASES_AMBIGUOUS.status
     assert 'spread over the circle' in code.message

@@ -191,27 +191,28 @@ def _known(values: FloatArray) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]
 
 
-def insulating_gap(energies: npt.ArrayLike, kpoints: npt.ArrayLike, occupied: Sequence[int]) -> dict[str, float]:
+def insulating_gap(bands: Sequence[npt.ArrayLike], occupied: Sequence[int]) -> dict[str, float]:
     """Return direct and indirect gap in eV of bands that are filled or empty in each spin channel.
 
     Args:
-        energies: (spins, k-points, bands) eigenvalues in eV.
-        kpoints: (k-points, 3) reduced coordinates.
+        bands: sets of eigenvalues in one potential, in eV, each (spins, k-points, bands) or (k-points, bands) in
+            ascending order; the first has empty bands, further sets may have them.
         occupied: number of filled bands of each channel.
 
     Raises:
-        MetallicBandsError: the indirect gap, over both channels, does not exceed 1 meV.
+        MetallicBandsError: the gap, over all sets and both channels, does not exceed 1 meV.
         ValueError: the arrays do not fit together.
     """
-    channels = np.asarray(energies, dtype=float)
-    channels = channels[None] if channels.ndim == 2 else channels
-    found = [
-        gaps.find_gap(channel, kpoints, 2 * filled, minimum=-np.inf)
-        for channel, filled in zip(channels, occupied, strict=True)
-    ]
-    top = max(gap.valence_maximum.energy for gap in found)
-    bottom = min(gap.conduction_minimum.energy for gap in found)
-    direct = min(gap.direct for gap in found)
+    tops, bottoms, vertical = [], [], []
+    for entry in bands:
+        channels = np.asarray(entry, dtype=float)
+        channels = channels[None] if channels.ndim == 2 else channels
+        for channel, filled in zip(channels, occupied, strict=True):
+            tops.append(channel[:, :filled].max(initial=-np.inf))
+            if channel.shape[1] > filled:
+                bottoms.append(channel[:, filled].min())
+                vertical.append((channel[:, filled] - channel[:, :filled].max(axis=1, initial=-np.inf)).min())
+    top, bottom, direct = max(tops), min(bottoms), min(vertical)
     if min(bottom - top, direct) <= MINIMUM_GAP:
         raise gaps.MetallicBandsError(
             f'the valence maximum is at {top:.3f} eV, the conduction minimum at {bottom:.3f} eV'

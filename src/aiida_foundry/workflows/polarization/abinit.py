@@ -66,7 +66,11 @@ class AbinitBerryPolarizationWorkChain(BerryAdapterWorkChain):
         """Return folder and bands of a ground state, empty if it is not converged."""
         if not process.outputs.output_parameters.get_dict().get('scf_converged', False):
             return {}
-        return {'density': process.outputs.remote_folder, 'bands': process.outputs.output_bands}
+        return {'density': process.outputs.remote_folder, 'bands': self.bands_of(process)}
+
+    def bands_of(self, process: orm.ProcessNode) -> orm.BandsData:
+        """Return the bands of a run."""
+        return process.outputs.output_bands
 
     def submit_strings(self, direction: int, points: int, label: str) -> orm.ProcessNode:
         """Submit the strings along one direction, counted from 1; ABINIT counts their points without the last."""

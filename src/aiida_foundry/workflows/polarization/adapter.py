@@ -18,6 +18,7 @@ from aiida_foundry.workflows.polarization.calcfunctions import (
     constraints_of,
     electronic_phase_of,
     formal_polarization,
+    gap_of,
     ionic_phases_of,
 )
 from aiida_foundry.workflows.polarization.parameters import message_of, occupied_bands
@@ -45,6 +46,7 @@ class BerryAdapterWorkChain(BerryPolarizationWorkChain):
             while_(cls.should_run_strings)(
                 cls.run_strings,
                 cls.inspect_strings,
+                cls.check_insulator,
             ),
             cls.results,
         )
@@ -61,6 +63,10 @@ class BerryAdapterWorkChain(BerryPolarizationWorkChain):
         """Submit the strings along one direction, counted from 1."""
         raise NotImplementedError
 
+    def bands_of(self, process: orm.ProcessNode) -> orm.BandsData:
+        """Return the bands of a run."""
+        raise NotImplementedError
+
     def setup(self) -> None:
         """Prepare the context."""
         moments = self.inputs.magnetic_moments.get_dict() if 'magnetic_moments' in self.inputs else None
@@ -74,6 +80,7 @@ class BerryAdapterWorkChain(BerryPolarizationWorkChain):
         self.ctx.phases = {}
         self.ctx.errors = {}
         self.ctx.runs = {}
+        self.ctx.bands = {}
         self.ctx.iteration = 0
         self.ctx.cost = {}
         self.ctx.ground_state = AttributeDict(self.inputs.get('ground_state', {}))
@@ -96,13 +103,12 @@ class BerryAdapterWorkChain(BerryPolarizationWorkChain):
         return None
 
     def check_insulator(self) -> ExitCode | None:
-        """Stop if the bands on the mesh have no gap."""
-        bands = self.ctx.ground_state.bands
+        """Stop if the bands computed so far, on the mesh and on strings, have no gap."""
         try:
-            gap = berry.insulating_gap(bands.get_bands(), bands.get_kpoints(), self.ctx.occupied)
+            gap = gap_of([self.ctx.ground_state.bands, *self.ctx.bands.values()], self.ctx.occupied)
         except MetallicBandsError as exception:
             return self.exit_codes.ERROR_METALLIC.format(detail=str(exception))
-        self.report(f'gap on the mesh: {gap["indirect"]:.3f} eV, direct {gap["direct"]:.3f} eV')
+        self.report(f'gap: {gap["indirect"]:.3f} eV, direct {gap["direct"]:.3f} eV')
         return None
 
     def should_run_strings(self) -> bool:
@@ -129,6 +135,7 @@ class BerryAdapterWorkChain(BerryPolarizationWorkChain):
             if not process.is_finished_ok:
                 return self.exit_codes.ERROR_SUB_PROCESS_FAILED_STRINGS
             self.ctx.runs[direction] = process.outputs.output_parameters
+            self.ctx.bands[direction] = self.bands_of(process)
             self.ctx.cost[self._label(direction)] = process.outputs.output_parameters
             try:
                 self.ctx.phases[direction] = electronic_phase_of(process.outputs.output_parameters)
@@ -152,10 +159,12 @@ class BerryAdapterWorkChain(BerryPolarizationWorkChain):
             'points': {str(direction + 1): points for direction, points in self.ctx.points.items()},
             'errors': {str(direction + 1): error for direction, error in self.ctx.errors.items()},
         }
-        runs = {f'direction_{direction + 1}': run for direction, run in self.ctx.runs.items()}
-        polarization = formal_polarization(
-            self.inputs.structure, self.ctx.ground_state.bands, orm.Dict(settings), orm.Int(berry.VERSION), **runs
-        )
+        results = {
+            'bands_mesh': self.ctx.ground_state.bands,
+            **{f'bands_{direction + 1}': bands for direction, bands in self.ctx.bands.items()},
+            **{f'direction_{direction + 1}': run for direction, run in self.ctx.runs.items()},
+        }
+        polarization = formal_polarization(self.inputs.structure, orm.Dict(settings), orm.Int(berry.VERSION), **results)
         self.out('polarization', polarization)
         self.out('cost', collect_cost(**self.ctx.cost))
         self.out('ground_state', dict(self.ctx.ground_state))

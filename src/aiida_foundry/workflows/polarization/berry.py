@@ -57,7 +57,7 @@ class BerryPolarizationWorkChain(StrictProtocolMixin, WorkChain):
 
     Each phase is an average over strings of k-points, which get denser until the phase changes by less than the
     tolerance; phases that symmetry fixes are converged where they agree with it, and those that it makes equal are
-    computed once. A metal ends the workflow after the ground state.
+    computed once. A metal ends the workflow as soon as bands on the mesh or on strings show it.
     """
 
     @classmethod

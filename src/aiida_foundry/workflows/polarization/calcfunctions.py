@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import BandsData, Dict, Float, Int, KpointsData, StructureData
@@ -35,17 +37,18 @@ def string_mesh(mesh: KpointsData, direction: Int, points: Int) -> KpointsData:
 
 
 @calcfunction
-def formal_polarization(structure: StructureData, bands: BandsData, settings: Dict, version: Int, **runs: Dict) -> Dict:  # noqa: ARG001
-    """Return the formal polarization from the last run of each direction, `direction_1` to `direction_3`.
+def formal_polarization(structure: StructureData, settings: Dict, version: Int, **results: Dict | BandsData) -> Dict:  # noqa: ARG001
+    """Return the formal polarization from the last run of each direction, `direction_N`, and all `bands_…`.
 
     `settings`: `valences` and `moments` by kind, `occupied` bands by spin, `points` and `errors` by direction.
     """
     valences = [settings['valences'][site.kind_name] for site in structure.sites]
+    runs = {label: node for label, node in results.items() if label.startswith('direction')}
     phases = {int(label[-1]) - 1: electronic_phase_of(run) for label, run in runs.items()}
     constraints = constraints_of(structure, settings['moments'])
     modulus = phase_modulus(valences, settings['moments'] is not None)
     record = berry.formal_record(cell_of(structure), valences, phases, modulus, constraints)
-    gap = berry.insulating_gap(bands.get_bands(), bands.get_kpoints(), settings['occupied'])
+    gap = gap_of([results[label] for label in results if label not in runs], settings['occupied'])
     return Dict({**record, 'gap': gap, 'strings': {name: settings[name] for name in ('points', 'errors')}})
 
 
@@ -113,6 +116,13 @@ def constraints_of(structure: StructureData, moments: dict[str, float] | None) -
 def ionic_phases_of(structure: StructureData, valences: dict[str, float]) -> np.ndarray:
     """Return the ionic phases in e along the lattice vectors, from valences by kind."""
     return berry.ionic_phases(cell_of(structure).positions, [valences[site.kind_name] for site in structure.sites])
+
+
+def gap_of(bands: Sequence[BandsData], occupied: Sequence[int]) -> dict[str, float]:
+    """Return the gap of bands in one potential; raises `MetallicBandsError` where there is none."""
+    # those with empty bands first
+    ordered = sorted((node.get_bands() for node in bands), key=lambda values: -values.shape[-1])
+    return berry.insulating_gap(ordered, occupied)
 
 
 def electronic_phase_of(parameters: Dict) -> float:

@@ -55,7 +55,11 @@ class PwBerryPolarizationWorkChain(BerryAdapterWorkChain):
         scf = process.outputs.output_parameters.get_dict().get('convergence_info', {}).get('scf_conv', {})
         if not scf.get('convergence_achieved', False):
             return {}
-        return {'density': process.outputs.remote_folder, 'bands': process.outputs.output_band}
+        return {'density': process.outputs.remote_folder, 'bands': self.bands_of(process)}
+
+    def bands_of(self, process: orm.ProcessNode) -> orm.BandsData:
+        """Return the bands of a run."""
+        return process.outputs.output_band
 
     def submit_strings(self, direction: int, points: int, label: str) -> orm.ProcessNode:
         """Submit the strings along one direction, counted from 1."""
@@ -102,8 +106,8 @@ def string_parameters(
 ) -> dict[str, Any]:
     """Return the parameters of pw.x for the strings along one direction, counted from 1."""
     control = {'calculation': 'nscf', 'lberry': True, 'gdir': direction, 'nppstr': points}
-    # with `nosym` the list of k-points is taken as it is
-    system = {**_system(inputs), 'nbnd': max(occupied), 'nosym': True}
+    # with `nosym` the list of k-points is taken as it is; one empty band shows a metal that the coarse mesh hides
+    system = {**_system(inputs), 'nbnd': max(occupied) + 1, 'nosym': True}
     threshold = ACCURACY * inputs['parameters']['phase_tolerance'] ** 2
     return {'CONTROL': control, 'SYSTEM': system, 'ELECTRONS': {'diago_thr_init': threshold}}
 

@@ -24,8 +24,8 @@ class FormalPolarizationRecord(Record):
         float | None,
         output('polarization', 'symmetry.residual', unit='e', about='distance of the phases from what symmetry allows'),
     ] = None
-    gap: Annotated[float, output('polarization', 'gap.indirect', unit='eV', about='gap on the mesh')]
-    direct_gap: Annotated[float, output('polarization', 'gap.direct', unit='eV', about='direct gap on the mesh')]
+    gap: Annotated[float, output('polarization', 'gap.indirect', unit='eV', about='gap over mesh and strings')]
+    direct_gap: Annotated[float, output('polarization', 'gap.direct', unit='eV', about='direct gap over both')]
     functional: Annotated[str, input_('parameters', 'functional', about='functional')]
     mesh: Annotated[tuple[int, int, int], input_('kpoints', 'mesh', about='divisions of the mesh of k-points')]
     wavefunction_cutoff: Annotated[
