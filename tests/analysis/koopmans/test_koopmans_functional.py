@@ -98,7 +98,7 @@ def test_names(name, known):
     assert functional.canonical_name(name) == known
 
 
-@pytest.mark.parametrize('name', ['PZ', 'PBE0', 'SCAN', ''])
+@pytest.mark.parametrize('name', ['PZ', 'LDA', 'PBE0', 'SCAN', ''])
 def test_refused_functionals(name):
     with pytest.raises(InputError, match='kernels are not here'):
         functional.canonical_name(name)

@@ -49,13 +49,13 @@ class KernelCoefficients(NamedTuple):
 
 
 def canonical_name(name: str) -> str:
-    """Return ``lda``, ``pbe`` or ``pbesol`` for the name of a functional in Quantum ESPRESSO.
+    """Return ``lda``, ``pbe`` or ``pbesol`` for the name of a functional in Quantum ESPRESSO, whose `LDA` is PZ.
 
     Raises:
         InputError: another functional.
     """
     words = name.upper().replace('+', ' ').replace('-', ' ').split()
-    known = {('PW',): 'lda', ('SLA', 'PW', 'NOGX', 'NOGC'): 'lda', ('LDA',): 'lda', ('PBE',): 'pbe'}
+    known = {('PW',): 'lda', ('SLA', 'PW', 'NOGX', 'NOGC'): 'lda', ('PBE',): 'pbe'}
     known |= {('SLA', 'PW', 'PBX', 'PBC'): 'pbe', ('PBESOL',): 'pbesol', ('SLA', 'PW', 'PSX', 'PSC'): 'pbesol'}
     if tuple(words) not in known:
         raise InputError(f'functional `{name}`', 'its Koopmans kernels are not here', 'Use PW92 (LDA), PBE or PBEsol')
