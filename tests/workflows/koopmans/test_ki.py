@@ -81,7 +81,7 @@ def test_interface_does_not_run(ki_builder):
 
 
 def test_shift_of_the_dielectric_mesh(silicon):
-    assert dielectric_mesh(silicon, 0.5).get_kpoints_mesh() == ([4, 4, 4], [0.5, 0.5, 0.5])
+    assert dielectric_mesh(silicon, 0.55).get_kpoints_mesh() == ([4, 4, 4], [0.5, 0.5, 0.5])
     hexagonal = orm.StructureData(cell=[[3.1, 0, 0], [-1.55, 2.684679, 0], [0, 0, 5.0]])
     hexagonal.append_atom(position=(0, 0, 0), symbols='Al')
     assert dielectric_mesh(hexagonal, 0.5).get_kpoints_mesh()[1] == [0, 0, 0.5]

@@ -33,7 +33,12 @@ EXIT_CODES: dict[str, tuple[int, str]] = {
 }
 
 #: Failures that may not come back when the same inputs run again: AiiDA's caching must not return them.
-TRANSIENT = ('ERROR_OUTPUT_STDOUT_MISSING', 'ERROR_OUTPUT_STDOUT_INCOMPLETE', 'ERROR_OUT_OF_WALLTIME')
+TRANSIENT = (
+    'ERROR_OUTPUT_STDOUT_MISSING',
+    'ERROR_OUTPUT_STDOUT_INCOMPLETE',
+    'ERROR_OUT_OF_WALLTIME',
+    'ERROR_KCW',  # among them errors of reading and writing
+)
 
 # First match wins.
 _PATTERNS = (

@@ -16,7 +16,8 @@ def mesh_points(divisions: Sequence[int]) -> NDArray[np.float64]:
 
     This is the order in which pw.x must have them: Wannier90 and pw2wannier90 match k-points by their number.
     """
-    return np.stack(np.indices(divisions), axis=-1).reshape(-1, 3) / np.asarray(divisions, dtype=float)
+    numbers = np.moveaxis(np.indices(divisions), 0, -1).reshape(-1, 3)
+    return numbers / np.asarray(divisions, dtype=float)
 
 
 def render(
@@ -40,7 +41,7 @@ def render(
     if projections:
         lines += _block('projections', projections)
     if path is not None:
-        lines += ['bands_plot = true', *_block('kpoint_path', _segments(path))]
+        lines += ['bands_plot = true', *_block('kpoint_path', list(_segments(path)))]
     lines += _block('unit_cell_cart', ['ang', *(_row(vector) for vector in structure.cell)])
     atoms = structure.get_ase()
     positions = zip(atoms.get_chemical_symbols(), atoms.get_scaled_positions(wrap=False), strict=True)

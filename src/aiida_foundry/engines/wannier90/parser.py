@@ -86,9 +86,11 @@ class Wannier90Parser(Parser):
         if len(output.spreads) != functions or not np.isfinite([*output.spreads, *output.centres.ravel()]).all():
             return self.exit_codes.ERROR_NOT_A_NUMBER
         try:
-            return self._attach_gauge() or self._attach_bands()
+            failure = self._attach_gauge()
+            self._attach_bands()
         except UnreadableMatrixError as error:
             return self.exit_codes.ERROR_MATRICES_UNREADABLE.format(message=str(error))
+        return failure
 
     def _attach_neighbours(self) -> ExitCode | None:
         text = self._read(f'{SEEDNAME}.nnkp')
@@ -105,7 +107,7 @@ class Wannier90Parser(Parser):
         texts = {label: self._read(name) for label, name in names.items()}
         if missing := [names[label] for label, text in texts.items() if not text]:
             return self.exit_codes.ERROR_MATRICES_MISSING.format(message=', '.join(missing))
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for label, text in texts.items():
             gauge = parse_gauge(text, names[label])
             if (error := isometry_error(gauge.matrices)) > UNITARITY_TOLERANCE:

@@ -27,7 +27,7 @@ class KcwKiWorkChain(KiStepsWorkChain):
     of all groups side by side, energies.
     """
 
-    CODES = ('kcw', *DIELECTRIC)
+    CODES: ClassVar = ('kcw', *DIELECTRIC)
     WANNIER_PARAMETERS: ClassVar[Mapping[str, Any]] = {'spin_channels': 2}
 
     @classmethod

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
@@ -83,9 +83,9 @@ class KoopmansKiWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
     """
 
     #: Codes that the adapter needs beside those of the Wannierisation.
-    CODES: tuple[str, ...] = ()
+    CODES: ClassVar[tuple[str, ...]] = ()
     #: What the engine wants of the Wannierisation.
-    WANNIER_PARAMETERS: Mapping[str, Any] = {}
+    WANNIER_PARAMETERS: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from aiida import orm
 from aiida.engine import ExitCode, ProcessSpec, ToContext, if_, while_
@@ -22,7 +22,7 @@ class NativeKiWorkChain(KiStepsWorkChain):
     continues where it was interrupted.
     """
 
-    CODES = ('ki', *DIELECTRIC)
+    CODES: ClassVar = ('ki', *DIELECTRIC)
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:

@@ -93,9 +93,7 @@ class WannierizeWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         )
         cls._define_outputs(spec)
         spec.exit_code(401, 'ERROR_SUB_PROCESS_FAILED_SCF', message='The self-consistent ground state failed.')
-        spec.exit_code(
-            402, 'ERROR_SUB_PROCESS_FAILED_NSCF', message='The states on the mesh or on the path failed.'
-        )
+        spec.exit_code(402, 'ERROR_SUB_PROCESS_FAILED_NSCF', message='The states on the mesh or on the path failed.')
         spec.exit_code(403, 'ERROR_SUB_PROCESS_FAILED_PROJECTIONS', message='The projections on orbitals failed.')
         spec.exit_code(404, 'ERROR_SUB_PROCESS_FAILED_OVERLAPS', message='The overlaps of {manifold} failed.')
         spec.exit_code(
