@@ -5,6 +5,7 @@ from aiida_foundry.analysis.matching.elasticity import elastic_energy
 from aiida_foundry.analysis.matching.faces import Face, crystal_face, distinct_faces, same_planes
 from aiida_foundry.analysis.matching.limits import LengthAngleLimit, Limit, StrainLimit
 from aiida_foundry.analysis.matching.match import Match, MatchSide, build_match
+from aiida_foundry.analysis.matching.orientation import misorientation
 from aiida_foundry.analysis.matching.screen import Pairs, Screen
 from aiida_foundry.analysis.matching.search import find_matches, match_faces
 
@@ -25,5 +26,6 @@ __all__ = (
     'elastic_energy',
     'find_matches',
     'match_faces',
+    'misorientation',
     'same_planes',
 )

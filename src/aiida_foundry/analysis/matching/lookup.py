@@ -32,7 +32,7 @@ class Lookup:
         bins, angle = self._bins(forms)
         self._lowest = bins.min(axis=0, initial=0) - 1
         self._columns = int(bins[:, 1].max(initial=0) - self._lowest[1]) + 2
-        key = self._key(bins, angle)
+        key = self._key(self._cell(bins), angle)
         self.order = np.argsort(key, kind='stable')
         self._keys = key[self.order]
         self._coordinates = limit.coordinates(forms)[:, self.order]
@@ -63,28 +63,28 @@ class Lookup:
         width = self.limit.log_length * (1 + 1e-9)
         return np.floor(0.5 * np.log(forms[:, :2]) / width).astype(np.int64), cell_angle(forms)
 
-    def _key(self, bins: IntArray, angle: FloatArray) -> FloatArray:
+    def _cell(self, bins: IntArray) -> IntArray:
+        """Return the number of each bin; −1 for those that no superlattice of this lookup can be in."""
+        row, column = (bins - self._lowest).T
+        return np.where((row >= 0) & (column >= 0) & (column < self._columns), row * self._columns + column, -1)
+
+    def _key(self, cell: IntArray, angle: FloatArray) -> FloatArray:
         """Return one number per superlattice, ordered by bin and by angle (which is below 2) within the bin."""
-        shifted = bins - self._lowest
-        cell = np.where(
-            (shifted >= 0).all(axis=1) & (shifted[:, 1] < self._columns),
-            shifted[:, 0] * self._columns + shifted[:, 1],
-            -1,
-        )
         return 4.0 * cell + angle
 
     def _ranges(self, forms: FloatArray) -> tuple[IntArray, IntArray]:
         """Return where the candidates of each film superlattice begin and end in each of nine bins, two (9, m)."""
         bins, angle = self._bins(forms)
+        # bisection of sorted queries stays in the cache
+        order = np.argsort(self._key(self._cell(bins), angle))
+        bins, angle = bins[order], angle[order]
         reach = self.limit.angle * (1 + 1e-9)
-        edges = []
-        for step in itertools.product((-1, 0, 1), repeat=2):
-            low, high = (self._key(bins + np.array(step), angle + sign * reach) for sign in (-1, 1))
-            edges.append(
-                (np.searchsorted(self._keys, low, side='left'), np.searchsorted(self._keys, high, side='right'))
-            )
-        first, last = np.array(edges).transpose(1, 0, 2)
-        return first, last
+        edges = np.empty((2, 9, len(forms)), dtype=np.int64)
+        for number, step in enumerate(itertools.product((-1, 0, 1), repeat=2)):
+            cell = self._cell(bins + np.array(step))
+            edges[0, number, order] = np.searchsorted(self._keys, self._key(cell, angle - reach), side='left')
+            edges[1, number, order] = np.searchsorted(self._keys, self._key(cell, angle + reach), side='right')
+        return edges[0], edges[1]
 
     def _tested(self, coordinates: FloatArray, rows: IntArray, first: IntArray, last: IntArray) -> IntArray:
         counts = (last - first).T.ravel()

@@ -15,6 +15,7 @@ from aiida_foundry.analysis.matching.lattices import FloatArray, IntArray, area,
 from aiida_foundry.analysis.matching.limits import Limit, largest_strain, strain_coordinates
 from aiida_foundry.analysis.matching.lookup import Lookup
 from aiida_foundry.analysis.matching.match import Match, build_match
+from aiida_foundry.analysis.matching.orientation import misorientation
 from aiida_foundry.analysis.matching.superlattices import superlattices
 
 #: Relative differences of area below it are rounding.
@@ -61,7 +62,10 @@ def find_matches(
 
 
 def match_faces(film: Face, substrate: Face, *, max_area: float, limit: Limit) -> Iterator[Match]:
-    """Find all coherent matches of two faces, ranked and reduced as by `find_matches`.
+    """Find all coherent matches of two faces, reduced as by `find_matches`.
+
+    They are ranked by area, then by strain, then by the angle between the axes of the crystals: a film may lie on its
+    substrate as a twin as well as in parallel, and only the bonds tell the difference.
 
     Args:
         film: the face that is strained; its normal points into the film.
@@ -74,8 +78,9 @@ def match_faces(film: Face, substrate: Face, *, max_area: float, limit: Limit) -
     """
     candidates = _candidates([film], [substrate], max_area, limit)
     operations = equivalences(film.symmetry, substrate.symmetry)
-    rows = _ranked(candidates, distinct(candidates.film, candidates.substrate, operations))
-    return (_match(candidates, row, [film], [substrate]) for row in rows)
+    rows = distinct(candidates.film, candidates.substrate, operations)
+    found = [_match(candidates, row, [film], [substrate]) for row in rows]
+    return iter(sorted(found, key=lambda match: (*np.round([match.area, match.max_strain], 6), misorientation(match))))
 
 
 def _ranked(candidates: _Candidates, rows: IntArray) -> IntArray:

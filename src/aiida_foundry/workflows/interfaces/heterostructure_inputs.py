@@ -57,8 +57,6 @@ def choose_match(
         crystal_face(crystal, millers[name]) for crystal, name in zip(crystals, ('film', 'substrate'), strict=True)
     ]
     found = list(match_faces(*faces, max_area=matching['max_area'], limit=StrainLimit(matching['max_strain'])))
-    # a film may lie on its substrate in twin orientation as well as in parallel, at equal area and strain
-    found.sort(key=lambda match: (round(match.area, 6), round(match.max_strain, 6), round(misorientation(match), 6)))
     if matching['choice'] >= len(found):
         raise InputError(
             f'faces {millers["film"]} of the film and {millers["substrate"]} of the substrate',
@@ -66,22 +64,6 @@ def choose_match(
             'Raise `matching.max_area` or `matching.max_strain`, or choose other faces',
         )
     return found[matching['choice']]
-
-
-def misorientation(match: Match) -> float:
-    """Return the smallest angle in radians between the conventional axes of two crystals, rotations of both included."""
-    frames = [side.rotation @ _oriented_axes(side.face.crystal) for side in (match.film, match.substrate)]
-    traces = np.einsum('aij,bij->ab', *frames)
-    return float(np.arccos(np.clip((traces.max() - 1) / 2, -1.0, 1.0)))
-
-
-def _oriented_axes(crystal: Crystal) -> np.ndarray:
-    """Return the orthonormal frames (k, 3, 3) by columns nearest to the conventional axes and their rotated images."""
-    left, _, right = np.linalg.svd(crystal.conventional.T)
-    to_cartesian = crystal.lattice.T
-    proper = crystal.rotations[crystal.determinants == 1]
-    images: np.ndarray = to_cartesian @ proper @ np.linalg.inv(to_cartesian) @ (left @ right)
-    return images
 
 
 def complete_spec(match: Match, inputs: Mapping[str, Any]) -> InterfaceSpec:
