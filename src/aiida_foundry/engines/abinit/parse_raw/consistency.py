@@ -132,8 +132,12 @@ def _rows(text: str) -> Iterator[tuple[int, NDArray[np.float64], float, dict[str
             continue
         coordinates = np.array([_float(entry) for entry in kpoint[1].split(',') if entry.strip()])
         _, _, table = block['body'].partition('!SigmaeeData |\n')
+        seen: set[float] = set()
         for line in table.splitlines()[1:]:
             band, *values = [_float(entry) for entry in line.split()] or [0.0]
+            if band in seen:  # a second line holds imaginary parts
+                continue
+            seen.add(band)
             if len(values) == 9:  # one shot: Band E0 <VxcDFT> SigX SigC(E0) Z dSigC/dE Sig(E) E-E0 E
                 columns = {'Kohn-Sham energies': 0, 'vxc': 1, 'exchange': 2, 'energies': 8}
             elif (
