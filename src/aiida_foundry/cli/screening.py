@@ -61,14 +61,14 @@ def plan(
         if isinstance(crystals, str)
         else [Entry(name, node.get_pymatgen()) for name, node in crystals.items()]
     )
-    usable = [entry for entry in entries if entry.structure is not None]
+    usable = [(entry.name, entry.structure) for entry in entries if entry.structure is not None]
     sample = random.Random(0).sample(usable, min(SAMPLE, len(usable)))  # noqa: S311 (no secret)
     properties = parse_known(known)
     start = time.process_time()
     taking_part = 0
-    for entry in sample:
-        given = properties.get(entry.name) or properties.get(entry.structure.composition.reduced_formula)
-        taking_part += not assess(entry.name, entry.structure, given or KnownProperties(), parameters).reason
+    for name, structure in sample:
+        given = properties.get(name) or properties.get(structure.composition.reduced_formula)
+        taking_part += not assess(name, structure, given or KnownProperties(), parameters).reason
     each = (time.process_time() - start) / max(1, len(sample))
     expected = round(len(usable) * taking_part / max(1, len(sample)))
     pairs = expected * (expected - 1) // 2

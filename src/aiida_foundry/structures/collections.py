@@ -61,7 +61,7 @@ def read_folder(folder: Path) -> Iterator[Entry]:
         raise InputError(f'folder `{folder}`', 'it holds no structure files', f'Known are {", ".join(FORMATS)}, POSCAR')
     for path in paths:
         name = str(path.relative_to(folder))
-        yield _entry(name, lambda path=path, name=name: _read_file(path, name))  # type: ignore[misc]
+        yield _entry(name, lambda path=path, name=name: _read_file(path, name))
 
 
 def _is_structure_file(path: Path) -> bool:

@@ -18,6 +18,7 @@ from aiida_foundry.analysis.interfaces.crystals import matching_crystal
 from aiida_foundry.analysis.interfaces.exact import match_of
 from aiida_foundry.analysis.matching import StrainLimit, crystal_face, match_faces
 from aiida_foundry.common.errors import InputError
+from aiida_foundry.screening.runner import run_blocking
 from aiida_foundry.structures.collections import Entry, write_archive
 from aiida_foundry.workflows.interfaces.tiles import Screening
 from aiida_foundry.workflows.interfaces.work import work_folder
@@ -187,6 +188,22 @@ def test_work_of_a_killed_process_is_used(workflow):
     assert node.is_finished_ok
     assert frame(results['records'], 'crystals.parquet').name[0] == 'marked'
     assert not folder.exists()
+
+
+def test_others_have_their_turn_between_two_pieces_of_work(workflow, monkeypatch):
+    """The runner sees how far it is, and could stop it, while it works."""
+    monkeypatch.setattr('aiida_foundry.workflows.interfaces.screen.SLICE', 0.0)
+    monkeypatch.setattr('aiida_foundry.workflows.interfaces.tiles.CHUNK', 1)
+    monkeypatch.setattr('aiida_foundry.screening.runner.INTERVAL', 1e-4)
+    seen = set()
+
+    def observe(runner):
+        seen.update(timed.process.node.process_status for timed in runner.timed.values())
+
+    names = ('Al', 'diamond', 'cBN', 'LaAlO3')
+    run_blocking(workflow.get_builder_from_protocol(archive(*names), overrides={'parameters': {'best': 0}}), observe)
+    assert 'blocks of pairs: 1 of 1' in seen
+    assert len(seen - {None, 'blocks of pairs: 1 of 1'}) > 0
 
 
 def test_match_is_ready_for_a_heterostructure(screened):

@@ -134,7 +134,7 @@ def candidates(pairs: Pairs, given: Ingredients, parameters: ScreenParameters) -
         dropped[reason] = int((kept & bad).sum())
         kept &= ~bad
     rows = np.flatnonzero(kept)
-    chosen = Pairs(*(column[rows] for column in pairs))
+    chosen = Pairs._make(column[rows] for column in pairs)
     multiples = chosen.film_multiple, chosen.substrate_multiple
     along, against = (
         interface_charge(substrate[rows], sign * film[rows], multiples[1], multiples[0]) for sign in (1, -1)

@@ -11,7 +11,7 @@ from pymatgen.core import Element
 from aiida_foundry.analysis.polarization import FormalPolarization
 
 #: Electrons that an ion of the main groups keeps in its outer shell where it is closed: none, a lone pair, an octet.
-CLOSED_OUTER = (0, 2, 8)
+CLOSED_OUTER: tuple[int, ...] = (0, 2, 8)
 
 
 class Sureness(IntEnum):
@@ -109,6 +109,7 @@ def open_shells(ions: object) -> list[str]:
 
 def _open_shell(symbol: str, charge: int) -> str:
     element = Element(symbol)
+    closed: tuple[int, ...]
     if element.is_lanthanoid or element.is_actinoid:
         kind, number, closed = 'f', element.Z - (54 if element.is_lanthanoid else 86) - charge, (0, 14)
     elif 3 <= element.group <= 12:

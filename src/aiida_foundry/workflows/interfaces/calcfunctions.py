@@ -71,9 +71,14 @@ def match_pair(
     """
     with records.base.repository.as_path('pairs.parquet') as path:
         candidate = read_rows(path, [row.value])[0]
-    names = {side: (candidate[side], candidate[f'{side}_formula']) for side in ('film', 'substrate')}
-    sides = [(_structure(archive, name), known_of(known.get_dict(), name, formula)) for name, formula in names.values()]
-    return Dict({**exact_match(*sides, candidate, parameters['max_strain']), 'candidate': candidate})
+    film_side, substrate_side = (
+        (
+            _structure(archive, candidate[side]),
+            known_of(known.get_dict(), candidate[side], candidate[f'{side}_formula']),
+        )
+        for side in ('film', 'substrate')
+    )
+    return Dict({**exact_match(film_side, substrate_side, candidate, parameters['max_strain']), 'candidate': candidate})
 
 
 def known_of(known: dict[str, Any], name: str, formula: str) -> KnownProperties:

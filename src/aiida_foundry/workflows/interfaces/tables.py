@@ -122,6 +122,10 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
+def _unknown(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
 def crystals_of(table: pa.Table) -> list[Assessed]:
     """Return rows as crystals."""
     return [
@@ -134,9 +138,10 @@ def crystals_of(table: pa.Table) -> list[Assessed]:
             statement=row['statement'],
             polarization=row['polarization'],
             member=row['member'],
-            known=tuple(
-                np.nan if row[name] is None else row[name]
-                for name in ('gap_eV', 'dielectric_constant', 'electron_affinity_eV')
+            known=(
+                _unknown(row['gap_eV']),
+                _unknown(row['dielectric_constant']),
+                _unknown(row['electron_affinity_eV']),
             ),
             fractions=tuple(row['fractions']),
             reason=row['reason'],
