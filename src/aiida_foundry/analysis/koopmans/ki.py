@@ -198,7 +198,7 @@ class KoopmansScreening:
         electrons = 2 * self.states.occupied / self.states.volume
         thomas_fermi = 4 * (3 * electrons / np.pi) ** (1 / 3)
         plasma = 16 * np.pi * electrons
-        head = 1 / ((self.settings.dielectric_constant or 10.0) - 1)
+        head = 1 / max((self.settings.dielectric_constant or 10.0) - 1, 0.01)
         return 1 + 1 / (head + 1.563 * squared / thomas_fermi + squared**2 / plasma)
 
     def integrals(self, results: Callable[[int, int], NDArray[np.float64]]) -> Integrals:
