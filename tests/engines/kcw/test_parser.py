@@ -32,7 +32,7 @@ def test_screening(calculation, read_output, case):
     assert results['screening'].get_array('qpoints').shape == (8, 3)
 
 
-@pytest.mark.parametrize(('case', 'points'), [('ham_si', 8), ('ham_si222', 8), ('ham_si444', 64)])
+@pytest.mark.parametrize(('case', 'points'), [('ham_si', 8), ('ham_si222', 8), ('ham_si444', 64), ('ham_si_head', 8)])
 def test_energies(calculation, read_output, case, points):
     results, process = parse(calculation('ham', read_output(case)))
     assert process.is_finished_ok, process.exit_message
@@ -44,6 +44,7 @@ def test_energies(calculation, read_output, case, points):
     ('step', 'case', 'label', 'message'),
     [
         ('screen', 'screen_nonconv_alpha2', 'ERROR_RESPONSE_NOT_CONVERGED', 'the threshold 1.0e-14'),
+        ('screen', 'screen_si_nohead_5', 'ERROR_SCREENING_OUT_OF_RANGE', '-0.0412 of orbital 5'),
         ('ham', 'ham_lif222_alpha_neg', 'ERROR_SCREENING_OUT_OF_RANGE', '-7.7717 of orbital 6'),
         ('ham', 'ham_lif_badwannier', 'ERROR_SYMMETRY_BROKEN', 'differ by 4.992 eV'),
     ],

@@ -91,4 +91,5 @@ def combine_screening(groups: Dict, version: Int, **computed: ArrayData) -> Arra
     }
     at_gamma = (np.arange(lines.shape[1]) == 0)[np.newaxis, :, np.newaxis] * heads[:, np.newaxis]
     arrays |= {'screened_q': screened - at_gamma[..., 0], 'bare_q': bare - at_gamma[..., 1]}
-    return ArrayData({**arrays, 'self_hartree_q': self_hartree})
+    # ½⟨ρ|v_H|ρ⟩ has half of the head of the bare integral, the rest of which is exchange and correlation
+    return ArrayData({**arrays, 'self_hartree_q': self_hartree - at_gamma[..., 1] / 2})

@@ -82,13 +82,14 @@ def test_residuals(read):
     assert parse_screen(read('screen_nonconv_alpha2')).residuals.max() > 1e-6
 
 
-def test_head_of_the_interaction():
-    text = (
-        '       INFO: The q+G=0 contribution   rPi(q+G=0)     0.01234500   uPi(q+G=0)     0.23450000\n'
-        '        iq =   1   iwann =   1   rPi_q =     0.02     0.0   uPi_q =   0.3   0.0   SH_q =   0.01   0.0\n'
-    )
-    assert parse_screen(text).head == (0.012345, 0.2345)
-    assert parse_screen('').head == (0, 0)
+@pytest.mark.parametrize(('orbital', 'rest'), [(1, (0.00250845, 0.01139694)), (5, (-0.01065332, -0.00835043))])
+def test_head_of_the_interaction(read, orbital, rest):
+    """At Γ the integrals are those without q + G = 0, which kcw.x prints too, and its contribution."""
+    screening = parse_screen(read(f'screen_si_head_{orbital}'))
+    assert screening.head == (0.03722977, 0.44675724)
+    assert screening.integrals[0, :2] - screening.head == pytest.approx(rest, abs=2e-8)
+    assert screening.orbitals.tolist() == [orbital]
+    assert parse_screen(read('screen_si')).head == (0, 0)
 
 
 def test_energies(read):
