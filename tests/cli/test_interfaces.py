@@ -28,8 +28,9 @@ def folder(tmp_path_factory):
     return path
 
 
-def test_folder(folder, invoke, tmp_path):
-    done = invoke('interfaces', 'screen', folder, *SMALL, '--output', tmp_path / 'tables')
+def test_folder(folder, invoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = invoke('interfaces', 'screen', folder, *SMALL, '--output', 'tables')
     assert done.exit_code == 0, done.output
     assert '4 crystals, 2 take part, 1 pairs' in done.output
     assert '1 metal, or elemental without a known gap, 1 unreadable' in done.output

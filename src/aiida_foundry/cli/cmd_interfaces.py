@@ -158,7 +158,7 @@ def _report(console: Console, node: ProcessNode, output: Path | None, as_json: b
         record['summary'] = node.outputs.summary.get_dict()
         if output is not None:
             output.mkdir(parents=True, exist_ok=True)
-            node.outputs.records.base.repository.copy_tree(output)
+            node.outputs.records.base.repository.copy_tree(output.resolve())
             console.print(f'wrote {output / "crystals.parquet"} and {output / "pairs.parquet"}')
     if as_json:
         echo_json(record)
