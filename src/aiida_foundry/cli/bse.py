@@ -157,21 +157,10 @@ def _draw_corrections(axes: Axes, method: str, outputs: Mapping[str, Any]) -> No
 
 
 def _weights(outputs: Mapping[str, Any], summary: Mapping[str, Any]) -> np.ndarray | None:
-    """Return the weights (k, band) of the lowest bright multiplet, summed over equivalent k-points; None if unknown."""
-    from aiida_foundry.analysis.quasiparticles import reciprocal_operations
-    from aiida_foundry.analysis.quasiparticles.symmetry import equivalent_points
-    from aiida_foundry.structures.checks import cell_of
-
+    """Return the weights (k, band) of the lowest bright multiplet, None if they are unknown."""
     if 'exciton_weights' not in outputs or 'lowest_bright' not in summary:
         return None
     states, bright = outputs['exciton_weights'], summary['lowest_bright']
-    weights = states.get_array('weights')
+    weights: np.ndarray = states.get_array('weights')
     near = np.abs(states.get_array('energies')[: len(weights)] - bright['energy']) <= bright['spread'] + 1e-6
-    if not near.any():
-        return None
-    mean = weights[near].mean(axis=0)
-    structure = outputs['quasiparticle_bands'].creator.inputs.structure
-    operations = reciprocal_operations(cell_of(structure))
-    points = outputs['quasiparticle_bands'].get_kpoints()
-    full = states.get_array('kpoints')
-    return np.array([mean[equivalent_points(point, full, operations)].sum(axis=0) for point in points])
+    return weights[near].mean(axis=0) if near.any() else None

@@ -11,7 +11,7 @@ from aiida_foundry.engines.abinit.calculation import AbinitCalculation
 from aiida_foundry.engines.abinit.parse_raw import excitons
 from aiida_foundry.engines.abinit.parser import AbinitParser
 from aiida_foundry.engines.abinit.quasiparticle_file import render
-from aiida_foundry.engines.abinit.validation import check_quasiparticle_file
+from aiida_foundry.engines.abinit.validation import check_parameters, check_quasiparticle_file
 
 CODES = AbinitCalculation.exit_codes
 CASE = 'bse_diagonalised'
@@ -34,14 +34,14 @@ def test_excitons(parse):
     assert process.is_finished_ok
     found = outputs['output_excitons']
     energies, weights = found.get_array('energies'), found.get_array('weights')
-    # 8 k-points, 3 valence and 3 conduction bands
+    # 8 k-points, 3 of them irreducible, 3 valence and 3 conduction bands
     assert len(energies) == 72
     assert (np.diff(energies) >= 0).all()
-    assert weights.shape == (24, 8, 6)
+    assert weights.shape == (24, 3, 6)
     assert weights[:, :, :3].sum(axis=(1, 2)) == pytest.approx(np.ones(24))
     assert weights[:, :, 3:].sum(axis=(1, 2)) == pytest.approx(np.ones(24))
     assert found.get_array('bands').tolist() == [2, 3, 4, 5, 6, 7]
-    assert found.get_array('kpoints')[1].tolist() == [0.5, 0, 0]
+    assert found.get_array('kpoints').tolist() == [[0, 0, 0], [0.5, 0, 0], [0.5, 0.5, 0]]
     results = outputs['output_parameters'].get_dict()
     assert results['quasiparticle_direct_gap'] == pytest.approx(3.2, abs=0.05)
     assert results['head_factor'] == pytest.approx(7.6087)
@@ -113,3 +113,9 @@ def test_corrections_and_the_variable_that_reads_them():
         check_quasiparticle_file({'bs_calctype': 2}, given=False)
     with pytest.raises(InputError, match='ABINIT would not read it'):
         check_quasiparticle_file({}, given=True)
+
+
+def test_a_mesh_without_symmetry_is_refused():
+    check_parameters({'ecut': 4, 'optdriver': 4, 'chksymbreak': 0})
+    with pytest.raises(InputError, match='splits degenerate excitons'):
+        check_parameters({'ecut': 4, 'optdriver': 99, 'chksymbreak': 0})

@@ -16,7 +16,7 @@ def inputs(aiida_code_installed):
     def _inputs(**changes):
         code = aiida_code_installed(default_calc_job_plugin='core.arithmetic.add', filepath_executable='/bin/bash')
         given = {
-            'process': orm.Str('core.arithmetic.multiply_add'),
+            'workflow': orm.Str('core.arithmetic.multiply_add'),
             'inputs': {'x': orm.Int(1), 'y': orm.Int(0), 'z': orm.Int(7), 'code': code},
             'parameter': orm.Str('x'),
             'values': orm.List([1, 2, 4, 8]),
@@ -38,25 +38,25 @@ def test_stops_after_two_small_changes(inputs):
 
 
 def test_values_that_do_not_suffice(inputs):
-    node = run_get_node(ConvergenceWorkChain, **inputs(values=orm.List([1, 2, 3]), inputs={
-        **inputs()['inputs'], 'y': orm.Int(1)
-    })).node  # fmt: skip
+    given = inputs(values=orm.List([1, 2, 3]))
+    given['inputs'] = {**given['inputs'], 'y': orm.Int(1)}
+    node = run_get_node(ConvergenceWorkChain, **given).node
     assert node.exit_status == ConvergenceWorkChain.exit_codes.ERROR_NOT_CONVERGED.status
     assert node.outputs.convergence['results'] == [8, 9, 10]
 
 
 @pytest.mark.parametrize(
-    ('changes', 'message'),
+    ('parameter', 'values', 'message'),
     [
-        ({'parameter': orm.Str('w')}, 'the inputs have no `w`'),
-        ({'values': orm.List([1, 2])}, 'are not three or more that grow'),
-        ({'values': orm.List([4, 2, 1])}, 'are not three or more that grow'),
-        ({'values': orm.List([])}, 'there is no value'),
+        ('w', [1, 2, 3], 'the inputs have no `w`'),
+        ('x', [1, 2], 'are not three or more that grow'),
+        ('x', [4, 2, 1], 'are not three or more that grow'),
+        ('x', [], 'there is no value'),
     ],
 )
-def test_refused(inputs, changes, message):
+def test_refused(inputs, parameter, values, message):
     with pytest.raises(ValueError, match=message):
-        ConvergenceWorkChain(inputs(**changes))
+        ConvergenceWorkChain(inputs(parameter=orm.Str(parameter), values=orm.List(values)))
 
 
 def test_replace_makes_new_nodes(aiida_profile):

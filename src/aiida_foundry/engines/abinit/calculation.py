@@ -181,8 +181,8 @@ class AbinitCalculation(CalcJob):
             required=False,
             help='After a diagonalisation: `energies` (n) in eV, `strengths` (n, q) in eV (residues of '
             'the dielectric function along `output_optical.directions`; only with the Tamm-Dancoff approximation), '
-            'and of the lowest ones `weights` (m, k, band) of holes and electrons, `kpoints` (k, 3) reduced, `bands` '
-            'from 1.',
+            'and of the lowest ones `weights` (m, k, band) of holes and electrons, summed over equivalent k-points, '
+            '`kpoints` (k, 3) irreducible, `bands` from 1.',
         )
         spec.output(
             'output_response',

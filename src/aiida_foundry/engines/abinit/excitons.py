@@ -12,7 +12,6 @@ from aiida_foundry.engines.abinit.parse_raw.excitons import (
     Eigenstates,
     Pairs,
     UnreadableExcitonsError,
-    grid_points,
 )
 
 DEFAULT_NUMBER = 24
@@ -20,41 +19,34 @@ DEFAULT_NUMBER = 24
 
 
 def exciton_arrays(
-    states: Eigenstates,
-    strengths: NDArray[np.float64] | None,
-    pairs: Pairs,
-    mesh: tuple[int, int, int],
-    number: int,
+    states: Eigenstates, strengths: NDArray[np.float64] | None, pairs: Pairs, number: int
 ) -> dict[str, Any]:
     """Return the arrays of the output `output_excitons`.
 
     Args:
-        states: the lowest `number` or more.
+        states: all of them.
         strengths: (n, q) in atomic units, of all states; None where ABINIT does not write them.
         pairs: the electron-hole pairs of the run.
-        mesh: divisions of the mesh of k-points.
-        number: how many compositions are kept.
+        number: of how many states, from the lowest on, the composition is kept.
 
     Raises:
         UnreadableExcitonsError: the numbers of pairs or of states differ.
     """
-    kpoints = grid_points(mesh)
-    points, bands = pairs.indices(len(kpoints))
+    points, bands = pairs.indices()
     parts, rest = divmod(states.amplitudes.shape[1], len(points))
     if parts not in (1, 2) or rest:
         raise UnreadableExcitonsError(f'{states.amplitudes.shape[1]} amplitudes for {len(points)} pairs')
-    shape = (len(kpoints), pairs.last_band - pairs.first_band + 1)
+    shape = (len(pairs.kpoints), pairs.last_band - pairs.first_band + 1)
     # antiresonant pairs, where there are some, are the same pairs of bands
     points, bands = np.tile(points, parts), np.tile(bands, (parts, 1))
-    weights = [composition(row, points, bands, shape) for row in states.amplitudes[:number]]
     arrays = {
         'energies': states.energies,
-        'weights': np.array(weights),
-        'kpoints': kpoints,
+        'weights': np.array([composition(row, points, bands, shape) for row in states.amplitudes[:number]]),
+        'kpoints': pairs.kpoints,
         'bands': np.arange(pairs.first_band, pairs.last_band + 1),
     }
     if strengths is None:
         return arrays
     if len(strengths) != len(states.energies):
         raise UnreadableExcitonsError(f'{len(strengths)} oscillator strengths of {len(states.energies)} states')
-    return {**arrays, 'strengths': strengths * pairs.residue(len(kpoints))}
+    return {**arrays, 'strengths': strengths * pairs.residue}

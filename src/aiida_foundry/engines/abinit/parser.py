@@ -343,8 +343,7 @@ class AbinitParser(Parser):
         strengths = excitons.parse_strengths(text, directions) if text else None
         pairs = excitons.parse_pairs(self._read_netcdf('MDF.nc'))
         settings = self.node.inputs.settings.get_dict() if 'settings' in self.node.inputs else {}
-        mesh = self.node.inputs.kpoints.get_kpoints_mesh()[0]
-        arrays = exciton_arrays(states, strengths, pairs, tuple(mesh), settings.get('excitons', DEFAULT_NUMBER))
+        arrays = exciton_arrays(states, strengths, pairs, settings.get('excitons', DEFAULT_NUMBER))
         if bad := [name for name, values in arrays.items() if not np.isfinite(values).all()]:
             raise _Failure('ERROR_NOT_A_NUMBER', ', '.join(bad))
         array = orm.ArrayData(arrays)

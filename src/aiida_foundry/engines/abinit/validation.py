@@ -55,6 +55,15 @@ def _check_value(name: str, value: Any) -> None:
         raise InputError(_subject(name), f'it must be an integer, not {value!r}', 'Give an integer')
 
 
+def _check_symmetric_mesh(parameters: dict[str, Any]) -> None:
+    """Refuse what makes ABINIT drop the symmetry of the mesh from the Bethe-Salpeter Hamiltonian."""
+    if task_of(parameters) == Task.BETHE_SALPETER and parameters.get('chksymbreak') == 0:
+        reason = 'ABINIT then orders k-points otherwise, and splits degenerate excitons by some 10 meV'
+        raise InputError(
+            _subject('chksymbreak'), reason, 'Leave it out, with a mesh that has the symmetry of the crystal'
+        )
+
+
 def _check_combinations(parameters: dict[str, Any]) -> None:
     """Check what ABINIT needs in every run: a cutoff, and a tolerance where it iterates."""
     if 'ecut' not in parameters:
@@ -77,7 +86,9 @@ def check_parameters(parameters: dict[str, Any]) -> None:
     for name, count in Counter(name.lower() for name in parameters).items():
         if count > 1:
             raise InputError(_subject(name), 'it is given twice, in different case', 'Keep one of them')
-    _check_combinations({name.lower(): value for name, value in parameters.items()})
+    lower = {name.lower(): value for name, value in parameters.items()}
+    _check_combinations(lower)
+    _check_symmetric_mesh(lower)
 
 
 def check_structure(structure: orm.StructureData) -> None:

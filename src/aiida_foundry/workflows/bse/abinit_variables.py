@@ -11,7 +11,7 @@ from aiida_foundry.workflows.bse.parameters import HAYDOCK
 #: `ixc` by functional, as in the headers of the pseudopotentials: Perdew-Wang LDA, PBE, PBEsol.
 FUNCTIONALS = {'LDA': -1012, 'PBE': 11, 'PBEsol': -116133}
 #: Only the identity: k-points are then reduced by time reversal alone.
-NO_SYMMETRY = {'nsym': 1, 'symrel': [1, 0, 0, 0, 1, 0, 0, 0, 1], 'tnons': [0.0, 0.0, 0.0], 'chksymbreak': 0}
+NO_SYMMETRY = {'nsym': 1, 'symrel': [1, 0, 0, 0, 1, 0, 0, 0, 1], 'tnons': [0.0, 0.0, 0.0]}
 
 defaults = {
     # squared residual of the potential (hartree²): energies to 1e-8 hartree, gaps to 1e-5 eV

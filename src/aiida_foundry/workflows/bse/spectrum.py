@@ -125,7 +125,8 @@ class BseSpectrumWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
             valid_type=orm.ArrayData,
             required=False,
             help='Excitons: `energies` (n) in eV, `strengths` (n, q) in eV; of the lowest `weights` (m, k, band) of '
-            'holes and electrons, `kpoints` (k, 3) reduced, `bands` (band) from 1. Only after a diagonalisation.',
+            'holes and electrons, summed over equivalent k-points, `kpoints` (k, 3) irreducible, `bands` from 1. Only '
+            'after a diagonalisation.',
         )
         spec.output(
             'quasiparticle_bands',

@@ -81,13 +81,13 @@ class ConvergenceWorkChain(WorkChain):
     def define(cls, spec: ProcessSpec) -> None:
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.input('process', valid_type=orm.Str, help='Entry point of the workflow.')
+        spec.input('workflow', valid_type=orm.Str, help='Entry point of the workflow.')
         spec.input_namespace('inputs', dynamic=True, help='Its inputs.')
         spec.input('parameter', valid_type=orm.Str, help='Path of the input, e.g. `parameters.bands` or `kpoints`.')
         spec.input('values', valid_type=orm.List, help='Values of it, from coarse to fine; meshes as three integers.')
         spec.input('result', valid_type=orm.Str, help='Path of the result, e.g. `excitons.lowest.energy`.')
         spec.input(
-            'tolerance', valid_type=orm.Float, help='Change that counts as converged, in the unit of the result.'
+            'tolerance', valid_type=orm.Float, help='Change that counts as none, in the unit of the result.'
         )
         spec.input(
             'power', valid_type=orm.Float, default=lambda: orm.Float(1.0), help='Order of the leading error x^-power.'
@@ -129,7 +129,7 @@ class ConvergenceWorkChain(WorkChain):
         value = self.inputs['values'][number]
         inputs = replace(self.inputs.inputs, self.inputs.parameter.value, value)
         metadata = {'call_link_label': f'run_{number}', 'label': f'{self.inputs.parameter.value}: {value}'}
-        process = self.submit(WorkflowFactory(self.inputs.process.value), **inputs, metadata=metadata)
+        process = self.submit(WorkflowFactory(self.inputs.workflow.value), **inputs, metadata=metadata)
         self.report(f'launched {self.inputs.parameter.value} {value} <{process.pk}>')
         return ToContext(run=process)
 

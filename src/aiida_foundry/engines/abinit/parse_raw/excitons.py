@@ -30,9 +30,9 @@ class Eigenstates:
 
     Args:
         energies: (n,) in eV.
-        amplitudes: (n, t) of the electron-hole pairs: k-points of the whole mesh outermost (first coordinate fastest),
-            then valence, then conduction bands; normalised. Without the Tamm-Dancoff approximation the antiresonant
-            pairs follow.
+        amplitudes: (n, t) of the electron-hole pairs: k-points of the whole mesh outermost, those equivalent to the
+            first irreducible one first, then valence, then conduction bands; normalised. Without the Tamm-Dancoff
+            approximation the antiresonant pairs follow.
     """
 
     energies: NDArray[np.float64]
@@ -119,13 +119,6 @@ def parse_strengths(text: str, directions: int) -> NDArray[np.float64]:
     return values.reshape(-1, columns)[:, 1::2]
 
 
-def grid_points(divisions: tuple[int, int, int]) -> NDArray[np.float64]:
-    """Return the k-points (k, 3), reduced, of a mesh through Γ in the order of ABINIT's electron-hole pairs."""
-    n1, n2, n3 = divisions
-    last, middle, first = np.meshgrid(np.arange(n3) / n3, np.arange(n2) / n2, np.arange(n1) / n1, indexing='ij')
-    return np.stack([first.ravel(), middle.ravel(), last.ravel()], axis=1)
-
-
 def parse_remarks(log: str) -> Remarks:
     """Return what the log says of a Bethe-Salpeter run."""
     gap, factor, failure = _DIRECT_GAP.search(log), _HEAD_FACTOR.search(log), _HAYDOCK.search(log)
@@ -146,23 +139,29 @@ class Pairs:
         last_band: highest band.
         occupied: number of filled bands.
         volume: of the cell in bohr³.
+        kpoints: (k, 3) irreducible, reduced.
+        multiplicities: (k,), how many points of the whole mesh are equivalent to each.
     """
 
     first_band: int
     last_band: int
     occupied: int
     volume: float
+    kpoints: NDArray[np.float64]
+    multiplicities: NDArray[np.int_]
 
-    def indices(self, kpoints: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-        """Return the k-point (t,) and the bands (t, 2: valence, conduction; from the first of the window) of each."""
+    def indices(self) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+        """Return the irreducible k-point (t,) and the bands (t, 2: valence, conduction; from the first) of each."""
         valence = np.arange(self.occupied - self.first_band + 1)
         conduction = np.arange(len(valence), self.last_band - self.first_band + 1)
-        point, hole, electron = np.meshgrid(np.arange(kpoints), valence, conduction, indexing='ij')
+        star = np.repeat(np.arange(len(self.kpoints)), self.multiplicities)
+        point, hole, electron = np.meshgrid(star, valence, conduction, indexing='ij')
         return point.ravel(), np.stack([hole.ravel(), electron.ravel()], axis=1)
 
-    def residue(self, kpoints: int) -> float:
+    @property
+    def residue(self) -> float:
         """Return the factor between oscillator strengths and residues of the dielectric function, in eV."""
-        return 8 * np.pi / (self.volume * kpoints) * HARTREE_TO_EV
+        return float(8 * np.pi / (self.volume * self.multiplicities.sum()) * HARTREE_TO_EV)
 
 
 def parse_pairs(content: bytes) -> Pairs:
@@ -172,9 +171,12 @@ def parse_pairs(content: bytes) -> Pairs:
         UnreadableNetcdfError: the file is truncated or no MDF file.
     """
     with open_netcdf(content) as dataset:
+        points = round(read_scalar(dataset, 'nkbz'))
         return Pairs(
             first_band=int(read_array(dataset, 'lomo_spin')[0]),
             last_band=int(read_array(dataset, 'humo_spin')[0]),
             occupied=round(read_scalar(dataset, 'nelect') / 2),
             volume=abs(float(np.linalg.det(read_array(dataset, 'primitive_vectors')))),
+            kpoints=read_array(dataset, 'reduced_coordinates_of_kpoints'),
+            multiplicities=np.rint(read_array(dataset, 'kpoint_weights') * points).astype(int),
         )
