@@ -121,13 +121,14 @@ def test_electrons_are_counted(node, summary):
 
 
 def test_offset_is_that_of_the_bulk_bands(node, summary):
-    """Offsets of conduction and valence band differ by the gaps; cBN's valence band lies 1.4 eV below diamond's.
+    """Offsets of conduction and valence band differ by the gaps; cBN's valence band lies below diamond's.
 
-    W. E. Pickett, Phys. Rev. B 38, 1316 (1988) found 1.42 eV for the (110) interface, which is not polar.
+    For the (110) interface, which is not polar, 1.2 to 1.3 eV (Mullen et al., arXiv:2310.06955); bonds at the interface and
+    its strain change offsets by some 0.1 eV.
     """
     edges = {name: node.base.links.get_outgoing().get_node_by_label(f'edges_{name}') for name in ('film', 'substrate')}
     gaps = {name: calculation.outputs.result['gap'] for name, calculation in edges.items()}
     for interface in summary['interfaces']:
         change = interface['conduction_offset'] - interface['valence_offset']
         assert change == pytest.approx(gaps['film'] - gaps['substrate'], abs=1e-9)
-        assert interface['valence_offset'] == pytest.approx(-1.42, abs=0.2)
+        assert interface['valence_offset'] == pytest.approx(-1.25, abs=0.2)
