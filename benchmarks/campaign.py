@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument('--profile', help='also a campaign in this profile, whose code is pw@localhost')
     arguments = parser.parse_args()
     print(f'{"":46}{"n":>5}   per hour  pw.x s    cpu s   share   driver MB')
-    number = 6 if arguments.quick else arguments.number
+    number = 4 if arguments.quick else arguments.number
     loop = run_case('plain', 'loop', 2, number)
     two = run_case('ours', 'campaign', 2, number)
     summary: dict[str, Any] = {'name': 'campaign', 'ratio': round(two['cpu'] / loop['cpu'], 3), 'target': TARGET}

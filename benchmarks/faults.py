@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 CASE = Path(__file__).with_name('faults_case.py')
-TOY = Path(__file__).parents[1] / 'tests' / 'screening'
+TOY = Path(__file__).parents[1] / 'tests' / 'screening' / 'toy_workflow.py'
 KINDS = {
     'driver': ('driver', 'blocking', 'toy', 35),
     'driver-daemon': ('driver', 'daemon', 'toy', 25),
@@ -45,7 +46,8 @@ def run(kind: str, trials: int, seed: int) -> dict[str, Any]:
         info.mkdir(parents=True)
         (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: toy\nVersion: 0\n')
         (info / 'entry_points.txt').write_text('[aiida.workflows]\ntoy.sums = toy_workflow:ToySumsWorkChain\n')
-        path = os.pathsep.join([str(info.parent), str(TOY)])
+        shutil.copy(TOY, info.parent)
+        path = str(info.parent)
         search = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
         environment = os.environ | {'AIIDA_PATH': folder, 'PYTHONPATH': path, 'OMP_NUM_THREADS': '1', 'PATH': search}
         command = [sys.executable, str(CASE), victim, mode, engine, str(trials), str(seed)]

@@ -10,9 +10,10 @@ from aiida.common.links import LinkType
 
 from aiida_foundry.screening.builders import build
 from aiida_foundry.screening.campaign import create_campaign
-from aiida_foundry.screening.driver import Driver
+from aiida_foundry.screening.driver import Driver, is_abandoned
 from aiida_foundry.screening.keys import content_key
 from aiida_foundry.screening.launchers import LocalLauncher
+from aiida_foundry.screening.locks import only_driver
 from aiida_foundry.screening.recovery import REASON, _zeromq_tasks
 from aiida_foundry.screening.runner import LocalRunner
 
@@ -25,6 +26,7 @@ def killed(make_plan):
     structure = next(iter(campaign.group.nodes))
     builder = build(plan, structure)
     builder.metadata.label = content_key(builder)
+    builder.metadata.description = 'campaign toy'
     campaign.note(structure, key=builder.metadata.label)
     runner = LocalRunner()
     process = runner.instantiate_process(builder)
@@ -75,6 +77,15 @@ def test_key_was_noted_nowhere(killed):
     node.seal()
     resume(campaign)
     assert chains() == [node.pk]
+
+
+def test_only_what_nobody_runs_is_abandoned(make_plan):
+    toy, _ = create_campaign(make_plan('He'))
+    other, _ = create_campaign(make_plan('He', name='other'))
+    nodes = {name: orm.WorkChainNode(description=name) for name in ('', 'campaign toy', 'campaign other', 'campaign x')}
+    assert [is_abandoned(node, toy) for node in nodes.values()] == [False, True, True, True]
+    with only_driver(other.group.uuid, 'other'):
+        assert not is_abandoned(nodes['campaign other'], toy)
 
 
 def test_tasks_of_zeromq(tmp_path):

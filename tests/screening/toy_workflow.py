@@ -1,4 +1,4 @@
-"""A workflow of two jobs that takes no time: it adds numbers that a structure has."""
+"""A workflow that takes no time: it adds numbers that a structure has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ENTRY_POINT = 'toy.sums'
 
 
 class ToySumsWorkChain(WorkChain):
-    """Adds the atomic numbers of a structure, first to its number of sites, then to that sum.
+    """Adds the atomic numbers of a structure to its number of sites and an offset; a second job adds nothing.
 
     Its engine is bash. A structure of more than three sites is refused; protocols are ``fast``, and ``negative``,
     whose sum the parser of the engine takes for a failure.
@@ -22,18 +22,20 @@ class ToySumsWorkChain(WorkChain):
         spec.input('code', valid_type=orm.AbstractCode)
         spec.input('structure', valid_type=orm.StructureData)
         spec.input('offset', valid_type=orm.Int)
+        spec.input('jobs', valid_type=orm.Int)
         spec.outline(cls.run_first, cls.run_second, cls.results)
         spec.output('sum', valid_type=orm.Int)
         spec.exit_code(400, 'ERROR_SUB_PROCESS_FAILED_SUM', message='A sum failed.')
 
     @classmethod
-    def get_builder_from_protocol(cls, code, structure, protocol=None, overrides=None, offset=0):
+    def get_builder_from_protocol(cls, code, structure, protocol=None, overrides=None, offset=0, jobs=1):
         if len(structure.sites) > 3:
             raise ValueError('more than three sites')
         builder = cls.get_builder()
         builder.code = code
         builder.structure = structure
         builder.offset = orm.Int(-(10**6) if protocol == 'negative' else offset)
+        builder.jobs = orm.Int(jobs)
         return builder
 
     def _add(self, label, x, y):
@@ -43,15 +45,18 @@ class ToySumsWorkChain(WorkChain):
 
     def run_first(self):
         numbers = sum(self.inputs.structure.get_ase().numbers)
-        return ToContext(first=self._add('first', len(self.inputs.structure.sites), int(numbers)))
+        sites = len(self.inputs.structure.sites)
+        return ToContext(sum=self._add('first', sites + self.inputs.offset.value, int(numbers)))
 
     def run_second(self):
-        if not self.ctx.first.is_finished_ok:
+        if not self.ctx.sum.is_finished_ok:
             return self.exit_codes.ERROR_SUB_PROCESS_FAILED_SUM
-        return ToContext(second=self._add('second', self.ctx.first.outputs.sum.value, self.inputs.offset.value))
+        if self.inputs.jobs.value == 1:
+            return None
+        return ToContext(sum=self._add('second', self.ctx.sum.outputs.sum.value, 0))
 
     def results(self):
-        if not self.ctx.second.is_finished_ok:
+        if not self.ctx.sum.is_finished_ok:
             return self.exit_codes.ERROR_SUB_PROCESS_FAILED_SUM
-        self.out('sum', self.ctx.second.outputs.sum)
+        self.out('sum', self.ctx.sum.outputs.sum)
         return None

@@ -57,8 +57,10 @@ def panel(summary: Summary) -> Group:
     counts = '  '.join(
         f'[{STYLES.get(state, "dim")}]{count} {state}[/]' for state, count in summary.counts.items() if count
     )
-    parts = [ProgressBar(total=max(summary.total, 1), completed=summary.ended, width=60), counts, facts(summary)]
-    return Group(*parts, failure_table(summary)) if summary.failures else Group(*parts)
+    bar = ProgressBar(total=max(summary.total, 1), completed=summary.ended, width=60)
+    if not summary.failures:
+        return Group(bar, counts, facts(summary))
+    return Group(bar, counts, facts(summary), failure_table(summary))
 
 
 def facts(summary: Summary) -> str:

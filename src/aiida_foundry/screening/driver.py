@@ -11,13 +11,13 @@ from typing import Any
 from aiida.orm import AbstractCode, Computer, ProcessNode, QueryBuilder, load_node
 
 from aiida_foundry.screening.builders import build, computers_of
-from aiida_foundry.screening.campaign import Campaign, Settings, end_snapshot
+from aiida_foundry.screening.campaign import Campaign, Settings, campaign_names, end_snapshot
 from aiida_foundry.screening.campaign_file import CampaignFile
 from aiida_foundry.screening.harvest import DESCRIPTION, harvest
 from aiida_foundry.screening.jobs import ENDED_STATES, Job, read_attempts, read_jobs
 from aiida_foundry.screening.keys import PREFIX, content_key
 from aiida_foundry.screening.launchers import Launcher
-from aiida_foundry.screening.locks import only_driver, submission
+from aiida_foundry.screening.locks import is_driven, only_driver, submission
 from aiida_foundry.screening.recovery import Recovered, process_tasks, recover
 from aiida_foundry.screening.summary import Summary, summarise
 
@@ -88,12 +88,13 @@ class Driver:
         """Continue what a killed driver left, and play what AiiDA paused."""
         active = [job.last for job in self._jobs if job.state in {'running', 'paused'} and job.last]
         pks = sorted({attempt.pk for attempt in active})
+        abandoned = [pk for pk in pks if is_abandoned(load_node(pk), self.campaign)]
         tasks = process_tasks() if pks else set()
         if tasks is None:  # RabbitMQ with a daemon: its tasks are safe, but cannot be seen
             return
         self.launcher.refuse_foreign([pk for pk in pks if pk in tasks])
         self.launcher.resume_paused([attempt.pk for attempt in active if attempt.paused and attempt.pk in tasks])
-        self.recovered = recover(pks, tasks, self.launcher.proceed)
+        self.recovered = recover(abandoned, tasks, self.launcher.proceed)
         self._forgiven |= set(self.recovered.ended)
 
     def _refresh(self, settings: Settings) -> Settings:
@@ -175,6 +176,19 @@ class Driver:
     def _refuse(self, job: Job, reason: str) -> None:
         job.state, job.reason = 'refused', reason
         self.campaign.note(load_node(job.structure), reason=reason)
+
+
+def is_abandoned(node: ProcessNode, campaign: Campaign) -> bool:
+    """Return whether no driver can be running a process: it was started by the campaign given or by one without driver.
+
+    What somebody started without a campaign may run in his interpreter, which nobody can see.
+    """
+    if not node.description.startswith(DESCRIPTION):
+        return False
+    name = node.description.removeprefix(DESCRIPTION)
+    if name == campaign.name or name not in campaign_names():
+        return True
+    return not is_driven(Campaign.load(name).group.uuid)
 
 
 def running_on(computer: str) -> int:

@@ -94,7 +94,7 @@ def paths_in_use() -> set[str]:
 
 def _jobs_of(path: str) -> list[CalcJobNode]:
     """Return the jobs whose work folder this is: one that ran, and those that took its results from the cache."""
-    query = QueryBuilder().append(CalcJobNode, tag='job')
+    query = QueryBuilder().append(CalcJobNode, tag='job', project='*')
     query.append(RemoteData, with_incoming='job', filters={'attributes.remote_path': path})
     found: list[CalcJobNode] = query.all(flat=True)
     return found

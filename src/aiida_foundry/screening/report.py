@@ -109,7 +109,7 @@ def _curve(jobs: Sequence[Job], width: int = 800, height: int = 160) -> str:
     start = min(attempt.started for attempt in attempts).timestamp()
     ends = sorted(attempt.changed.timestamp() for attempt in attempts)
     span = max(ends[-1] - start, 1.0)
-    points = [(0.0, height)]
+    points = [(0.0, float(height))]
     for index, end in enumerate(ends):
         x = width * (end - start) / span
         points += [(x, points[-1][1]), (x, height - height * (index + 1) / len(ends))]
