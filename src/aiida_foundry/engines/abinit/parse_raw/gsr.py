@@ -77,7 +77,8 @@ def parse_gsr(content: bytes) -> GroundState:
 def check_finite(state: GroundState) -> list[str]:
     """Return the names of the results that hold NaN or infinity where a value belongs."""
     scalars = ('energy', 'fermi_energy', 'number_of_electrons')
-    bad = [name for name in scalars if not np.isfinite(getattr(state, name))]
+    arrays = ('kpoints', 'weights', 'cell', 'positions')
+    bad = [name for name in (*scalars, *arrays) if not np.isfinite(getattr(state, name)).all()]
     # States beyond the bands of a k-point have neither energy nor occupation.
     exists = ~(np.isnan(state.eigenvalues) & np.isnan(state.occupations))
     bad += [name for name in ('eigenvalues', 'occupations') if not np.isfinite(getattr(state, name)[exists]).all()]
