@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -164,9 +165,9 @@ def _cells(pair: Mapping[str, Any]) -> list[str]:
     thickness = pair['critical_thickness_A']
     return [
         str(pair['rank']),
-        f'{pair["film_formula"]} ({escape(pair["film"])})',
+        _crystal(pair['film'], pair['film_formula']),
         _face(pair['film_miller'], pair['film_multiple']),
-        f'{pair["substrate_formula"]} ({escape(pair["substrate"])})',
+        _crystal(pair['substrate'], pair['substrate_formula']),
         _face(pair['substrate_miller'], pair['substrate_multiple']),
         f'{abs(pair["charge_e"]):.3g}',
         str(pair['charge_quantum_e']),
@@ -177,6 +178,12 @@ def _cells(pair: Mapping[str, Any]) -> list[str]:
         '' if thickness is None else f'{thickness:.0f}',
         str(pair['front']),
     ]
+
+
+def _crystal(name: str, formula: str) -> str:
+    """Return the name of a crystal without folder and suffix, with its formula where that is not in the name."""
+    short = Path(name).name.removesuffix('.cif')
+    return escape(short if short.startswith(formula) else f'{formula} ({short})')
 
 
 def _face(miller: str, multiple: int) -> str:
