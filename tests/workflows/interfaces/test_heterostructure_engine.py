@@ -123,8 +123,8 @@ def test_electrons_are_counted(node, summary):
 def test_offset_is_that_of_the_bulk_bands(node, summary):
     """Offsets of conduction and valence band differ by the gaps; cBN's valence band lies below diamond's.
 
-    For the (110) interface, which is not polar, 1.2 to 1.3 eV (Mullen et al., arXiv:2310.06955); bonds at the interface and
-    its strain change offsets by some 0.1 eV.
+    For the (110) interface, which is not polar, 1.2 to 1.3 eV (Mullen et al., arXiv:2310.06955); the bonds at the
+    interface and strain change offsets by some 0.1 eV.
     """
     edges = {name: node.base.links.get_outgoing().get_node_by_label(f'edges_{name}') for name in ('film', 'substrate')}
     gaps = {name: calculation.outputs.result['gap'] for name, calculation in edges.items()}

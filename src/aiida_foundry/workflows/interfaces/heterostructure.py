@@ -21,7 +21,7 @@ from aiida_foundry.workflows.interfaces import heterostructure_calcfunctions as 
 from aiida_foundry.workflows.interfaces import heterostructure_inputs as checks
 from aiida_foundry.workflows.interfaces import heterostructure_parameters as parameters
 from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
-from aiida_foundry.workflows.shared.inputs import load_family, mesh_of
+from aiida_foundry.workflows.shared.inputs import load_family
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 PpCalculation = CalculationFactory('quantumespresso.pp')
@@ -168,8 +168,7 @@ class HeterostructureWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         crystals = (film, substrate)
-        millers = {'film': tuple(film_miller), 'substrate': tuple(substrate_miller)}
-        spec, result, match, known = checks.prepare(crystals, millers, inputs)
+        spec, result, match, known = checks.prepare(crystals, film_miller, substrate_miller, inputs)
         family = None if pseudos is not None else load_family(pseudo_family or inputs['pseudo_family'])
         chosen = checks.choose_pseudos(crystals, pseudos, family)
         checks.check_bulk_electrons(crystals, chosen)
@@ -184,10 +183,8 @@ class HeterostructureWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain
         if len(scan) > 1:
             builder.scan = orm.List(scan)
         builder.kpoints = checks.plane_mesh(structure, inputs)
-        bulks = build.bulk_cells(match, spec.film_share)
-        for name, cell in zip(SIDES, bulks, strict=True):
-            bulk = {**inputs, 'kpoints_mesh': None, 'kpoints_distance': checks.distance_of(builder.kpoints, structure)}
-            builder.bulk_kpoints[name] = mesh_of(functions.structure_of(cell), bulk)
+        bulks = map(functions.structure_of, build.bulk_cells(match, spec.film_share))
+        builder.bulk_kpoints = dict(zip(SIDES, checks.bulk_meshes(bulks, builder.kpoints, structure), strict=True))
         builder.parameters = orm.Dict(values)
         builder.pseudos = chosen
         builder.pw_code, builder.pp_code = pw_code, pp_code
@@ -238,14 +235,9 @@ class HeterostructureWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain
 
     def run_bulk_potential(self) -> ToContext:
         """Average the potentials of the crystals."""
-        return ToContext(
-            **{
-                f'potential_{name}': self._submit_pp(
-                    f'potential_{name}', self.ctx[f'bulk_{name}'], parameters.potential()
-                )
-                for name in SIDES
-            }
-        )
+        values = parameters.potential()
+        runs = {f'potential_{name}': self.ctx[f'bulk_{name}'] for name in SIDES}
+        return ToContext(**{label: self._submit_pp(label, run, values) for label, run in runs.items()})
 
     def inspect_bulk_potential(self) -> ExitCode | None:
         """Note the band edges; a metal ends the workflow before the expensive part."""
@@ -303,9 +295,8 @@ class HeterostructureWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain
 
     def run_relax(self) -> ToContext:
         """Relax the ions near interfaces and surfaces."""
-        run = self._submit_pw(
-            'relax', self.ctx.structure, self.inputs.kpoints, parameters.relax, {'layout': self.ctx.layout}
-        )
+        built = {'layout': self.ctx.layout}
+        run = self._submit_pw('relax', self.ctx.structure, self.inputs.kpoints, parameters.relax, built)
         return ToContext(relax=run)
 
     def inspect_relax(self) -> ExitCode | None:
@@ -317,9 +308,8 @@ class HeterostructureWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain
 
     def run_scf(self) -> ToContext:
         """Run the ground state of the heterostructure."""
-        run = self._submit_pw(
-            'scf', self.ctx.structure, self.inputs.kpoints, parameters.scf, {'layout': self.ctx.layout}
-        )
+        built = {'layout': self.ctx.layout}
+        run = self._submit_pw('scf', self.ctx.structure, self.inputs.kpoints, parameters.scf, built)
         return ToContext(scf=run)
 
     def inspect_scf(self) -> ExitCode | None:
@@ -356,9 +346,8 @@ class HeterostructureWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain
             metadata={'call_link_label': 'analyse'},
         )
         self.out_many(outputs)
-        self.out('structure', self.ctx.structure)
-        self.out('layout', self.ctx.layout)
-        self.out('bands', self.ctx.scf.outputs.output_band)
+        bands = self.ctx.scf.outputs.output_band
+        self.out_many({'structure': self.ctx.structure, 'layout': self.ctx.layout, 'bands': bands})
         if self.ctx.failed:
             return self.exit_codes.WARNING_SCAN_INCOMPLETE.format(failed=self.ctx.failed, number=len(self.ctx.scan))
         return None

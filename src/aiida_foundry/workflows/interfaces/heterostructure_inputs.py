@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,20 +46,20 @@ def check_crystals(film: orm.StructureData, substrate: orm.StructureData, known:
 
 
 def choose_match(
-    crystals: tuple[Crystal, Crystal], millers: Mapping[str, tuple[int, int, int]], matching: Mapping[str, Any]
+    crystals: tuple[Crystal, Crystal], millers: tuple[Sequence[int], Sequence[int]], matching: Mapping[str, Any]
 ) -> Match:
     """Return one of the matches of two faces: by area, then by strain, then by the angle between the crystals' axes.
 
     Raises:
         InputError: there are not as many within the limits.
     """
-    faces = [
-        crystal_face(crystal, millers[name]) for crystal, name in zip(crystals, ('film', 'substrate'), strict=True)
-    ]
+    faces = []
+    for crystal, (h, k, l) in zip(crystals, millers, strict=True):  # noqa: E741  the third Miller index
+        faces.append(crystal_face(crystal, (h, k, l)))
     found = list(match_faces(*faces, max_area=matching['max_area'], limit=StrainLimit(matching['max_strain'])))
     if matching['choice'] >= len(found):
         raise InputError(
-            f'faces {millers["film"]} of the film and {millers["substrate"]} of the substrate',
+            f'faces {tuple(millers[0])} of the film and {tuple(millers[1])} of the substrate',
             f'they have {len(found)} matches up to {matching["max_area"]} Å² and a strain of {matching["max_strain"]}',
             'Raise `matching.max_area` or `matching.max_strain`, or choose other faces',
         )
@@ -130,7 +130,7 @@ def scanned(crystals: tuple[Crystal, Crystal], spec: InterfaceSpec, scan: Mappin
 
 
 def prepare(
-    crystals: Crystals, millers: Mapping[str, tuple[int, int, int]], inputs: Mapping[str, Any]
+    crystals: Crystals, film_miller: Sequence[int], substrate_miller: Sequence[int], inputs: Mapping[str, Any]
 ) -> tuple[InterfaceSpec, Heterostructure, Match, dict[str, KnownProperties]]:
     """Check two crystals and return what is built of them.
 
@@ -140,7 +140,7 @@ def prepare(
     known = parse_known(inputs['properties'])
     check_crystals(*crystals, known)
     pair = matching_pair(crystals)
-    match = choose_match(pair, millers, inputs['matching'])
+    match = choose_match(pair, (film_miller, substrate_miller), inputs['matching'])
     spec = complete_spec(match, inputs)
     result = build(*pair, spec)
     if len(result.cell.numbers) > inputs['max_atoms']:
@@ -226,3 +226,11 @@ def distance_of(kpoints: orm.KpointsData, structure: orm.StructureData) -> float
     """Return the largest distance of neighbouring points in the plane, 1/Å, with 2π."""
     reciprocal = 2 * np.pi * np.linalg.norm(np.linalg.inv(np.array(structure.cell)), axis=0)[:2]
     return float((reciprocal / np.array(kpoints.get_kpoints_mesh()[0][:2])).max()) * (1 + 1e-9)
+
+
+def bulk_meshes(
+    crystals: Iterable[orm.StructureData], kpoints: orm.KpointsData, structure: orm.StructureData
+) -> list[orm.KpointsData]:
+    """Return meshes of crystals that are as dense as that of the heterostructure in its plane."""
+    distance = distance_of(kpoints, structure)
+    return [mesh_of(crystal, {'kpoints_mesh': None, 'kpoints_distance': distance}) for crystal in crystals]
