@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engine
 OVERRIDES = {
     'kpoints_mesh': [2, 2, 2],
     'parameters': {'dielectric_constant': 12.0},
-    'wannierize': {'parameters': {'wavefunction_cutoff': 7.0, 'bands': 20, 'path_distance': 0.4}},
+    'wannierize': {'parameters': {'wavefunction_cutoff': 7.0, 'bands': 20, 'path_distance': 0.25}},
 }
 
 
@@ -52,7 +52,8 @@ def test_functions_are_bonds_and_their_partners(process):
     assert np.abs(centres) % (2 * half_bond) == pytest.approx(np.full((4, 3), half_bond), abs=0.01)
     for manifold in (occupied, empty):
         assert manifold['spread_difference'] < 1e-3
-        assert manifold['functions_without_image'] == []
+        assert np.ptp(manifold['spreads']) < 1e-3
+    assert occupied['functions_without_image'] == []
     assert occupied['eta_mev'] < 1e-3
     assert empty['eta_mev'] < 20
 
@@ -79,7 +80,7 @@ def test_screening(process):
 
 def test_functions_are_handed_on(process, engine_codes, silicon, pbe_family, options):
     """Other settings of the screening do not need other functions."""
-    overrides = {**OVERRIDES, 'parameters': {'head_correction': False}}
+    overrides = {**OVERRIDES, 'parameters': {'dielectric_constant': 10.0}}
     builder = KoopmansKiWorkChain.get_builder_from_protocol(
         codes_by_key(engine_codes), silicon, protocol='fast', overrides=overrides, options=options
     )
@@ -89,7 +90,8 @@ def test_functions_are_handed_on(process, engine_codes, silicon, pbe_family, opt
     assert node.is_finished_ok, node.exit_message
     calculations = [called for called in node.called_descendants if isinstance(called, orm.CalcJobNode)]
     assert [called.process_label for called in calculations] == ['KiCalculation']
-    assert not np.allclose(node.outputs.screening.get_array('alpha'), process.outputs.screening.get_array('alpha'))
+    # less screening of the long-range part leaves more of the bare integral
+    assert (node.outputs.screening.get_array('alpha') > process.outputs.screening.get_array('alpha')).all()
 
 
 @pytest.mark.skipif(shutil.which('kcw.x') is None, reason='kcw.x is not on PATH: Quantum ESPRESSO 7.1 or later')
