@@ -17,7 +17,7 @@ def inputs(aiida_code_installed):
         code = aiida_code_installed(default_calc_job_plugin='core.arithmetic.add', filepath_executable='/bin/bash')
         given = {
             'workflow': orm.Str('core.arithmetic.multiply_add'),
-            'inputs': {'x': orm.Int(1), 'y': orm.Int(0), 'z': orm.Int(7), 'code': code},
+            'base': {'x': orm.Int(1), 'y': orm.Int(0), 'z': orm.Int(7), 'code': code},
             'parameter': orm.Str('x'),
             'values': orm.List([1, 2, 4, 8]),
             'result': orm.Str('result'),
@@ -39,7 +39,7 @@ def test_stops_after_two_small_changes(inputs):
 
 def test_values_that_do_not_suffice(inputs):
     given = inputs(values=orm.List([1, 2, 3]))
-    given['inputs'] = {**given['inputs'], 'y': orm.Int(1)}
+    given['base'] = {**given['base'], 'y': orm.Int(1)}
     node = run_get_node(ConvergenceWorkChain, **given).node
     assert node.exit_status == ConvergenceWorkChain.exit_codes.ERROR_NOT_CONVERGED.status
     assert node.outputs.convergence['results'] == [8, 9, 10]

@@ -82,13 +82,11 @@ class ConvergenceWorkChain(WorkChain):
         """Define inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.input('workflow', valid_type=orm.Str, help='Entry point of the workflow.')
-        spec.input_namespace('inputs', dynamic=True, help='Its inputs.')
+        spec.input_namespace('base', dynamic=True, help='Its inputs.')
         spec.input('parameter', valid_type=orm.Str, help='Path of the input, e.g. `parameters.bands` or `kpoints`.')
         spec.input('values', valid_type=orm.List, help='Values of it, from coarse to fine; meshes as three integers.')
         spec.input('result', valid_type=orm.Str, help='Path of the result, e.g. `excitons.lowest.energy`.')
-        spec.input(
-            'tolerance', valid_type=orm.Float, help='Change that counts as none, in the unit of the result.'
-        )
+        spec.input('tolerance', valid_type=orm.Float, help='Change that counts as none, in the unit of the result.')
         spec.input(
             'power', valid_type=orm.Float, default=lambda: orm.Float(1.0), help='Order of the leading error x^-power.'
         )
@@ -127,7 +125,7 @@ class ConvergenceWorkChain(WorkChain):
         """Run the workflow with the next value."""
         number = len(self.ctx.results)
         value = self.inputs['values'][number]
-        inputs = replace(self.inputs.inputs, self.inputs.parameter.value, value)
+        inputs = replace(self.inputs.base, self.inputs.parameter.value, value)
         metadata = {'call_link_label': f'run_{number}', 'label': f'{self.inputs.parameter.value}: {value}'}
         process = self.submit(WorkflowFactory(self.inputs.workflow.value), **inputs, metadata=metadata)
         self.report(f'launched {self.inputs.parameter.value} {value} <{process.pk}>')
@@ -158,7 +156,7 @@ class ConvergenceWorkChain(WorkChain):
 def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Check that the input to vary is there, and that the values grow."""
     try:
-        replace(inputs['inputs'], inputs['parameter'].value, inputs['values'][0])
+        replace(inputs['base'], inputs['parameter'].value, inputs['values'][0])
     except (KeyError, IndexError) as error:
         return f'parameter: the inputs have no `{inputs["parameter"].value}`, or there is no value ({error})'
     sizes = [size_of(value) for value in inputs['values'].get_list()]
