@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy.constants import e, epsilon_0
@@ -53,6 +55,16 @@ def test_carriers_of_a_slanted_gap():
     assert left['electrons'] == 0
     assert right['electrons'] == pytest.approx(0.3 * 1.0, rel=0.02)
     assert 0 < right['spread'] < 1.5
+
+
+def test_smeared_occupations():
+    """A level 0.1 eV above the Fermi energy holds erfc(x)/2 of its states; broadening and smearing add in squares."""
+    energies = np.linspace(-3, 3, 601)
+    width, broadening, level = 0.3, 0.1, 0.1
+    ldos = np.exp(-(((energies - level) / broadening) ** 2)) / (broadening * np.sqrt(np.pi))
+    rest = np.sqrt(width**2 - broadening**2)
+    found = gas.carriers(ldos[None], energies, 0.0, np.array([-1.0]), rest)
+    assert found == pytest.approx([math.erfc(level / width) / 2], abs=1e-6)
 
 
 def test_nearest_place_over_the_end_of_the_cell():

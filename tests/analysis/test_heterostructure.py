@@ -13,7 +13,7 @@ import pytest
 from aiida_foundry.analysis.heterostructure import RYDBERG_TO_EV, Bulk, Measured, analyse
 from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 
-FIXTURE = Path(__file__).parents[1] / 'fixtures' / 'heterostructure' / 'c_bn_111.json.gz'
+FIXTURES = Path(__file__).parents[1] / 'fixtures' / 'heterostructure'
 
 LENGTH = 24.0
 POINTS = 240
@@ -53,6 +53,7 @@ def model():
         weights=np.array([2.0]),
         fermi=0.0,
         smearing=0.1,
+        broadening=0.1,
         electrons=2,
         length=LENGTH,
     )
@@ -127,16 +128,37 @@ def test_without_dielectric_constants_there_is_no_charge(model):
     assert 'valence_offset' in summary['interfaces'][0]
 
 
+def findings(name):
+    case = json.loads(gzip.decompress((FIXTURES / name).read_bytes()))
+    arrays = ('potential', 'density', 'ldos', 'ldos_energies', 'bands', 'weights')
+    values = {key: np.array(value) if key in arrays else value for key, value in case['measured'].items()}
+    bulks = {key: Bulk(**edges) for key, edges in case['bulks'].items()}
+    return analyse(Measured(**values), bulks, case['layout'], case['settings'])
+
+
 def test_diamond_on_boron_nitride():
     """pw.x and pp.x: gap 2.54 eV, fields of 0.75 V/Å, and ¼ e per cell of formal polarization within 15 %."""
-    case = json.loads(gzip.decompress(FIXTURE.read_bytes()))
-    arrays = ('potential', 'density', 'ldos', 'ldos_energies', 'bands', 'weights')
-    measured = Measured(
-        **{name: np.array(value) if name in arrays else value for name, value in case['measured'].items()}
-    )
-    bulks = {name: Bulk(**edges) for name, edges in case['bulks'].items()}
-    summary, found = analyse(measured, bulks, case['layout'], case['settings'])
+    summary, found = findings('c_bn_111.json.gz')
+    assert summary['state'] == 'insulating'
     assert summary['gap'] == pytest.approx(2.54, abs=0.01)
     assert [slab['field'] for slab in summary['slabs']] == pytest.approx([-0.75, 0.75], abs=0.02)
     assert all(abs(interface['charge']) == pytest.approx(0.25, rel=0.15) for interface in summary['interfaces'])
     assert found['density'].sum() * found['height'][1] == pytest.approx(48, abs=1e-2)
+
+
+def test_thicker_diamond_on_boron_nitride_is_metallic():
+    """By hand 9 to 20 times as many states at the interfaces as in the middle. Three counts of the carriers agree.
+
+    Electrons of the bands, of the local densities of states, and what is missing of ¼ e in the fields: the last depends
+    on dielectric constants that are good to some per cent.
+    """
+    summary, _ = findings('c_bn_111_long.json.gz')
+    assert summary['state'] == 'metallic'
+    assert min(summary['ldos_contrast']) >= 8
+    assert summary['electron_gas']['place'] == 'C/N'
+    assert summary['hole_gas']['place'] == 'B/C'
+    carriers = summary['carriers_from_bands']
+    for gas in ('electron_gas', 'hole_gas'):
+        assert summary[gas]['charge'] == pytest.approx(carriers, rel=0.1)
+    for interface in summary['interfaces']:
+        assert interface['missing_charge'] == pytest.approx(carriers, rel=0.2)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.constants import elementary_charge, epsilon_0
-from scipy.integrate import cumulative_trapezoid
+from scipy.integrate import cumulative_trapezoid, trapezoid
 from scipy.special import erfc
 
 from aiida_foundry.common.errors import InputError
@@ -17,7 +17,7 @@ from aiida_foundry.common.errors import InputError
 FloatArray = NDArray[np.float64]
 
 #: Raise it with every change of a number.
-VERSION = 1
+VERSION = 2
 
 #: ε₀ in e/(V Å).
 EPSILON_0: float = epsilon_0 / elementary_charge * 1e-10
@@ -69,7 +69,9 @@ def displacement_step(below: float, above: float, dielectric: tuple[float, float
     return EPSILON_0 * (dielectric[1] * above - dielectric[0] * below) * area
 
 
-def carriers(ldos: FloatArray, energies: FloatArray, fermi: float, midgap: FloatArray) -> FloatArray:
+def carriers(
+    ldos: FloatArray, energies: FloatArray, fermi: float, midgap: FloatArray, width: float = 0.0
+) -> FloatArray:
     """Return the density of free carriers by position: electrons positive, holes negative.
 
     The middle of the local gap follows the macroscopic potential. States between it and the Fermi energy are filled
@@ -80,6 +82,7 @@ def carriers(ldos: FloatArray, energies: FloatArray, fermi: float, midgap: Float
         energies: (e,) ascending, eV.
         fermi: Fermi energy, eV.
         midgap: (n,) middle of the local gap, eV; values beyond the energies count as their ends.
+        width: of the Gaussian smearing of the occupations beyond that of the states, eV.
 
     Returns:
         (n,) carriers per Å and cell.
@@ -87,8 +90,11 @@ def carriers(ldos: FloatArray, energies: FloatArray, fermi: float, midgap: Float
     counted = cumulative_trapezoid(ldos, energies, axis=1, initial=0)
     limits = np.clip(midgap, energies[0], energies[-1])
     upto = np.array([np.interp(limit, energies, row) for limit, row in zip(limits, counted, strict=True)])
-    at_fermi = np.array([np.interp(fermi, energies, row) for row in counted])
-    return at_fermi - upto
+    if width > 0:
+        filled = trapezoid(ldos * erfc((energies - fermi) / width) / 2, energies, axis=1)
+    else:
+        filled = np.array([np.interp(fermi, energies, row) for row in counted])
+    return filled - upto
 
 
 def locate(density: FloatArray, length: float, places: Sequence[Mapping[str, Any]], periodic: bool) -> list[dict]:

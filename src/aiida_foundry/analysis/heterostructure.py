@@ -17,7 +17,7 @@ from aiida_foundry.common.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
 
 FloatArray = NDArray[np.float64]
 
-VERSION = 1 + planar.VERSION * 100 + gas.VERSION * 10_000
+VERSION = 2 + planar.VERSION * 100 + gas.VERSION * 10_000
 """Raise the first number with every change of a number in this module."""
 
 RYDBERG_TO_EV: float = HARTREE_TO_EV / 2
@@ -27,7 +27,7 @@ INTERFACE_DECAY = 1.0
 beyond it change by 0.02 eV/Å when the margin is varied by half a bond."""
 
 GAS_THRESHOLD = 1e-3
-"""Carriers per cell below which a place holds no gas: the tails of the smearing."""
+"""Carriers per cell below which there is no gas: the tails of the smearing. A tenth of a per cent of a polar charge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,8 @@ class Measured:
         bands: (k, b) eigenvalues, eV.
         weights: (k,).
         fermi: eV.
-        smearing: width of the Gaussian smearing, eV.
+        smearing: width of the Gaussian smearing of the occupations, eV.
+        broadening: width of the Gaussians that the local densities of states are made of, eV.
         electrons: per cell.
         length: of the cell along the normal, Å.
     """
@@ -69,6 +70,7 @@ class Measured:
     weights: FloatArray
     fermi: float
     smearing: float
+    broadening: float
     electrons: int
     length: float
 
@@ -92,7 +94,9 @@ def analyse(
     lines = _lines(profiles, measured.length, layout)
     midgap = _midgap(profiles['macroscopic_potential'], measured.length, bulks, layout)
     ldos = _ldos(measured, layout)
-    free = gas.carriers(ldos, measured.ldos_energies, measured.fermi, midgap_at(midgap, len(ldos)))
+    # two Gaussians in a row are one whose squared width is the sum
+    width = float(np.sqrt(max(measured.smearing**2 - measured.broadening**2, 0.0)))
+    free = gas.carriers(ldos, measured.ldos_energies, measured.fermi, midgap_at(midgap, len(ldos)), width)
     edges = [layer for slab in layout['slabs'] for layer in gas.layers_of(slab)]
     window = np.abs(measured.ldos_energies - measured.fermi) <= settings['window'] + 1e-9
     weight = trapezoid(ldos[:, window], measured.ldos_energies[window], axis=1)
@@ -223,20 +227,24 @@ def _ldos(measured: Measured, layout: Mapping[str, Any]) -> FloatArray:
 def _verdict(measured: Measured, free: FloatArray, layout: Mapping[str, Any]) -> dict[str, Any]:
     """Return gap and state, and where electrons and holes are in a metallic one."""
     gap = gas.band_gap(measured.bands, measured.electrons)
-    places = [*layout['interfaces'], *layout['surfaces']]
+    total = gas.band_carriers(measured.bands, measured.weights, measured.electrons, measured.fermi, measured.smearing)
+    # beyond the critical thickness carriers pin the gap near zero, and on which side of it the smearing decides
+    metallic = gap <= 0 or total > GAS_THRESHOLD
     verdict: dict[str, Any] = {
+        'state': 'metallic' if metallic else 'insulating',
         'gap': gap,
         'fermi_energy': measured.fermi,
-        'state': 'insulating' if gap > 0 else 'metallic',
+        'carriers_from_bands': total,
+        'electron_gas': None,
+        'hole_gas': None,
     }
-    if gap > 0:
-        return {**verdict, 'electron_gas': None, 'hole_gas': None}
+    if not metallic:
+        return verdict
+    places = [*layout['interfaces'], *layout['surfaces']]
     located = gas.locate(free, measured.length, places, periodic=layout['kind'] == 'superlattice')
-    total = gas.band_carriers(measured.bands, measured.weights, measured.electrons, measured.fermi, measured.smearing)
     for kind, name in (('electrons', 'electron_gas'), ('holes', 'hole_gas')):
         index = int(np.argmax([place[kind] for place in located]))
         charge = located[index][kind]
-        verdict[name] = None
         if charge > GAS_THRESHOLD:
             verdict[name] = {
                 'place': places[index]['label'],
@@ -245,8 +253,5 @@ def _verdict(measured: Measured, free: FloatArray, layout: Mapping[str, Any]) ->
                 'density': charge / layout['area'],
                 'spread': located[index]['spread'],
             }
-    return {
-        **verdict,
-        'carriers_from_bands': total,
-        'places': [{'label': p['label'], **q} for p, q in zip(places, located, strict=True)],
-    }
+    verdict['places'] = [{'label': place['label'], **found} for place, found in zip(places, located, strict=True)]
+    return verdict

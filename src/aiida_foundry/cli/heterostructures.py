@@ -39,7 +39,7 @@ def print_heterostructure(console: Console, node: ProcessNode) -> None:
                 f'{kind.replace("_", " ")} at {gas["place"]}: {gas["charge"]:.3f} per cell, '
                 f'{gas["density"]:.2e} per Å², within {gas["spread"]:.1f} Å'
             )
-    if 'carriers_from_bands' in summary:
+    if summary['state'] == 'metallic':
         console.print(f'Electrons in bands beyond the filled ones: {summary["carriers_from_bands"]:.3f} per cell')
 
 

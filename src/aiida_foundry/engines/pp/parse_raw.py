@@ -13,6 +13,8 @@ from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 
 _ENERGY = re.compile(r'Energy =\s*([-\d.]+) eV, broadening =\s*([-\d.]+)\s*eV')
 
+_EXPONENT = re.compile(r'(?<=\d)-(?=\d{3}\b)')
+
 
 class Profile(NamedTuple):
     """Average over planes: values (n,) in the unit of the grid, and the height of the cell in Å."""
@@ -35,8 +37,7 @@ def parse_cube(text: str) -> Profile:
     shape = tuple(int(row[0]) for row in rows)
     cell = np.array([[float(value) for value in row[1:4]] for row in rows]) * np.array(shape)[:, None]
     body = lines[6].split('\n', atoms)[-1]
-    # pp.x writes three-digit exponents without the letter: 1.0-100
-    values = np.array(re.sub(r'(?<=\d)-(?=\d{3}\b)', 'E-', body).split(), dtype=float)
+    values = _numbers(body)
     if values.size != np.prod(shape):
         raise ValueError(f'{values.size} values where the header announces {np.prod(shape)}')
     if not np.isfinite(values).all():
@@ -44,6 +45,14 @@ def parse_cube(text: str) -> Profile:
     normal = np.cross(cell[0], cell[1])
     length = float(abs(cell[2] @ normal) / np.linalg.norm(normal)) * BOHR_TO_ANGSTROM
     return Profile(planar_average(values.reshape(shape)), length)
+
+
+def _numbers(text: str) -> NDArray[np.float64]:
+    try:
+        return np.array(text.split(), dtype=float)
+    except ValueError:
+        # three-digit exponents are written without their letter: 0.1-100
+        return np.array(_EXPONENT.sub('E-', text).split(), dtype=float)
 
 
 def parse_energies(stdout: str) -> list[tuple[float, float]]:

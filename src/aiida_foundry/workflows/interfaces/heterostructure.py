@@ -34,8 +34,8 @@ class HeterostructureWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain
     Both crystals are computed alone first, strained as in the heterostructure: a metal ends the workflow, and their
     bands above the mean potential give offsets and the middle of the gap. Then the heterostructure: a scan of
     registries and gaps if several are given, relaxation if asked for and not handed on, the ground state, and planar
-    averages of potential, density and local densities of states. It is metallic if its bands overlap; carriers belong
-    to the nearest interface or surface.
+    averages of potential, density and local densities of states. It is metallic if its bands overlap or hold carriers
+    within the smearing; carriers belong to the nearest interface or surface.
     """
 
     @classmethod

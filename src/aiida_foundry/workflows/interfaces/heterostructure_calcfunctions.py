@@ -112,6 +112,7 @@ def measured_of(
         weights=np.asarray(bands.get_array('weights')),
         fermi=scf['fermi_energy'],
         smearing=smearing,
+        broadening=float(ldos.get_array('broadenings')[0]),
         electrons=round(scf['number_of_electrons']),
         length=potential.base.attributes.get('length'),
     )
