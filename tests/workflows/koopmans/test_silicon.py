@@ -111,7 +111,7 @@ def test_record(process):
     """A query finds the gap with the version of pw.x that made the states."""
     from aiida_foundry.datasets.queries import Query
 
-    (record,) = [row for row in Query('koopmans_gaps').records() if row.uuid == process.uuid]
+    record = {row.uuid: row for row in Query('koopmans_gaps')}[process.uuid]
     assert record.indirect == process.outputs.gaps['quasiparticle']['indirect']
     assert record.mesh == (2, 2, 2)
     assert record.eta_empty == process.outputs.wannier.empty.parameters['eta_mev']

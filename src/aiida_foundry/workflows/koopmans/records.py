@@ -42,5 +42,6 @@ KOOPMANS_GAPS = RecordType(
     engines={
         'pw.x': called('output_parameters', 'creator_version', calls=('wannierize', '%')),
         'kcw.x': called('output_parameters', 'code_version'),
+        'aiida-foundry-ki': called('output_parameters', 'version'),
     },
 )

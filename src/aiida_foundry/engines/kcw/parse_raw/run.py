@@ -13,6 +13,7 @@ _VERSION = re.compile(r'Program KCW v\.(\S+)')
 _SETTING = re.compile(r'^\s+# ([\w ()]+?)\s*=\s*(.*?)\s*$', re.MULTILINE)
 _ERROR = re.compile(r'Error in routine\s+(\S+)\s+\(-?\d+\):\s*\n\s*(.*?)\s*\n', re.DOTALL)
 _TIME = re.compile(r'^\s+KCW\s+:\s*(.*?)CPU\s+(.*?)WALL', re.MULTILINE)
+_TOLERANCE = 1e-3  # numbers have four decimals
 _POINT = re.compile(rf'Wannier density at\s+q =\s*((?:{NUMBER}\s*){{3}})\[(Cart|Cryst)\s*\]')
 
 
@@ -72,21 +73,28 @@ def _errors(text: str) -> tuple[str, ...]:
 def to_reduced(run: KcwRun, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return points given in units of 2π/alat in reduced coordinates, by the change of basis the mesh itself shows.
 
+    The file has four decimals of a point; the result is the point of the mesh that is meant, up to a reciprocal lattice
+    vector.
+
     Args:
         run: has the points of the mesh in both units.
         points: of the same mesh, shape ``(n, 3)``.
 
     Raises:
-        ValueError: if the mesh was not printed, or a point does not lie in its space.
+        ValueError: if the mesh was not printed, or a point does not belong to it.
     """
     if len(run.cartesian) == 0 or len(run.cartesian) != len(run.reduced):
         raise ValueError('the points of the mesh are not listed in both units')
     basis, *_ = np.linalg.lstsq(run.cartesian, run.reduced, rcond=None)
     back, *_ = np.linalg.lstsq(run.reduced, run.cartesian, rcond=None)
     reduced = points @ basis
-    if np.abs(reduced @ back - points).max() > 1e-3:
+    difference = reduced[:, np.newaxis] - run.reduced[np.newaxis]
+    vectors = np.rint(difference)
+    distance = np.abs(difference - vectors).max(axis=-1)
+    nearest = distance.argmin(axis=1)
+    if distance.min(axis=1).max() > _TOLERANCE or np.abs(reduced @ back - points).max() > _TOLERANCE:
         raise ValueError('a k-point does not belong to the mesh')
-    return reduced
+    return run.reduced[nearest] + vectors[np.arange(len(points)), nearest]
 
 
 def _seconds(text: str) -> float:
