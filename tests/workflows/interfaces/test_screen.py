@@ -68,6 +68,12 @@ def test_builder_refuses(structures, arguments, words, workflow):
         workflow.get_builder_from_protocol(structures, **arguments)
 
 
+def test_builder_refuses_properties_of_a_structure_that_is_not_there(workflow):
+    nodes = {name: orm.StructureData(pymatgen=CRYSTALS[name]) for name in ('LaAlO3', 'SrTiO3')}
+    with pytest.raises(InputError, match='LaAIO3'):
+        workflow.get_builder_from_protocol(nodes, known={'LaAIO3': {'gap': 5.6}})
+
+
 def test_process_refuses_what_did_not_pass_the_builder(workflow):
     builder = workflow.get_builder_from_protocol(archive('LaAlO3', 'SrTiO3'))
     with pytest.raises(ValueError, match='max_strain'):

@@ -16,7 +16,7 @@ from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain, while_
 from aiida_foundry.analysis.interfaces import candidates, exact
 from aiida_foundry.analysis.interfaces.properties import parse_known, parse_parameters
 from aiida_foundry.common.errors import InputError, message_of
-from aiida_foundry.structures.collections import archive_resources
+from aiida_foundry.structures.collections import Entry, archive_resources, write_archive
 from aiida_foundry.workflows.interfaces import calcfunctions
 from aiida_foundry.workflows.interfaces.tiles import Screening, check_known
 from aiida_foundry.workflows.interfaces.work import work_folder
@@ -139,6 +139,9 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
         if isinstance(structures, Mapping):
             if len(structures) < 2:
                 raise InputError('structures', f'there are {len(structures)}', 'A pair needs two crystals at least')
+            if parsed:
+                entries = (Entry(name, node.get_pymatgen()) for name, node in structures.items())
+                check_known(write_archive(entries), parsed)
             builder.structures = dict(structures)
             return builder
         if isinstance(structures, str):
