@@ -53,7 +53,7 @@ PW = {
 }
 SYMBOLS = ('He', 'Ne', 'Ar', 'HeNe')
 NAMES = ('Si', 'diamond', 'AlP')
-SPAN = {'driver': 0.3, 'worker': 0.2, 'engine': 0.1}  # longest time between kills, of that of a whole campaign
+SPAN = {'driver': 0.3, 'worker': 0.2, 'engine': 0.0}  # longest time between kills, of that of a whole campaign
 
 
 def setup(engine: str) -> None:
@@ -264,8 +264,11 @@ class Case:
 
     def _kill_until_ended(self, driver: int) -> None:
         while self.left > 0 and psutil.Process(driver).status() != 'zombie':
-            time.sleep(self.random.uniform(0, self.span))
+            # engines live shortly: first one is waited for, then a part of its life
+            time.sleep(0.1 if self.kind == 'engine' else self.random.uniform(0, self.span))
             candidates = victims(self.kind, driver)
+            if self.kind == 'engine' and candidates:
+                time.sleep(self.random.uniform(0, 0.4))
             if psutil.Process(driver).status() == 'zombie' or not candidates:
                 continue
             try:
