@@ -62,9 +62,10 @@ class Heterostructure:
     Args:
         cell: the atoms.
         layout: plain values: ``kind``; ``gap`` in Å; ``area`` in Å²; ``orthogonal``: whether the third vector is along
-            the normal; ``slabs`` from the lowest, with ``name``, ``formula``, ``bottom`` and ``top`` in Å, ``period`` in
-            Å and ``atoms``; ``interfaces`` with ``height`` in Å, the names of the slabs ``below`` and ``above`` and
-            ``label``, the formulas of the planes that meet; ``surfaces`` of slabs with ``height`` and ``label``.
+            the normal; ``slabs`` from the lowest, with ``name``, ``formula``, ``bottom`` and ``top`` in Å, ``period``
+            in Å, ``atoms`` and ``ends``; ``interfaces`` with ``height`` in Å, the names of the slabs ``below`` and
+            ``above`` and ``label``, the formulas of the planes that meet; ``surfaces`` of slabs with ``height`` and
+            ``label``.
     """
 
     cell: Cell
