@@ -73,7 +73,7 @@ SOLIDS = {
     'Si': Solid(
         bulk('Si', 'diamond', a=5.431), 20, 9.2, (BONDS, ['f=0.25,0.25,0.25:sp3']), 11.7, (20, 40), LEVELS,
         (20, (100, 5)),
-        # two of the eight functions of the recorded run, which took 76.4 s for all
+        # scaled: a quarter of the 76.4 s that the recorded run took for all eight functions
         19.1,
     ),
     'C': Solid(

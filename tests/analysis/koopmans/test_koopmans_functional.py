@@ -23,7 +23,7 @@ def test_correlation_of_the_homogeneous_gas(radius, energy):
 
 
 def test_enhancement_of_pbe_exchange():
-    """F(s) = 1 + κ - κ/(1 + μs²/κ) at s = 1 is 1.1718 (PBE) and 1.1070 (PBEsol)."""
+    """F(s) = 1 + κ - κ/(1 + μs²/κ) at s = 1 is 1.1724 (PBE) and 1.1070 (PBEsol)."""
     n = np.array([1e6])  # correlation is negligible at high density
     s2 = 4 * (3 * np.pi**2) ** (2 / 3) * n ** (8 / 3)
     exchange = -0.75 * (3 / np.pi) ** (1 / 3) * n ** (4 / 3)
