@@ -11,17 +11,17 @@ from aiida.engine import ExitCode, ProcessSpec, ToContext, if_, while_
 from aiida_foundry.analysis.gaps import MetallicBandsError
 from aiida_foundry.analysis.polarization import berry
 from aiida_foundry.analysis.polarization.convergence import next_points, phase_errors
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.workflows.polarization.berry import BerryPolarizationWorkChain
 from aiida_foundry.workflows.polarization.calcfunctions import (
-    collect_cost,
     constraints_of,
     electronic_phase_of,
     formal_polarization,
     gap_of,
     ionic_phases_of,
 )
-from aiida_foundry.workflows.polarization.parameters import message_of, occupied_bands
+from aiida_foundry.workflows.polarization.parameters import occupied_bands
+from aiida_foundry.workflows.shared.cost import sum_cost
 
 
 class BerryAdapterWorkChain(BerryPolarizationWorkChain):
@@ -166,7 +166,7 @@ class BerryAdapterWorkChain(BerryPolarizationWorkChain):
         }
         polarization = formal_polarization(self.inputs.structure, orm.Dict(settings), orm.Int(berry.VERSION), **results)
         self.out('polarization', polarization)
-        self.out('cost', collect_cost(**self.ctx.cost))
+        self.out('cost', sum_cost(**self.ctx.cost))
         self.out('ground_state', dict(self.ctx.ground_state))
         if self.ctx.open:
             direction = self.ctx.open[0]

@@ -12,32 +12,21 @@ from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 from aiida.plugins import WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.structures.checks import check_family, check_structure_data
 from aiida_foundry.workflows.polarization.parameters import (
     PARAMETERS,
     check_directions,
-    check_mesh,
     check_parameters,
     complete_parameters,
-    load_family,
-    make_mesh,
-    message_of,
     occupied_bands,
 )
-from aiida_foundry.workflows.shared.cleanup import clean_work_folders
+from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
+from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, load_family, mesh_of, refuse_interface
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 #: Adapters by the name of the engine.
 ENGINES = {'quantumespresso': 'foundry.polarization.pw', 'abinit': 'foundry.polarization.abinit'}
-
-
-def refuse_interface(_: Any, __: Any) -> str:
-    """Say that only an adapter can run; adapters replace this validator by their own."""
-    return (
-        'foundry.polarization.berry is an interface. Take its builder from `get_builder_from_protocol`, which chooses '
-        f'the adapter, or use one of {", ".join(ENGINES.values())}'
-    )
 
 
 def check_inputs(inputs: Mapping[str, Any]) -> None:
@@ -52,7 +41,7 @@ def check_inputs(inputs: Mapping[str, Any]) -> None:
     occupied_bands(structure, inputs['pseudos'], moments)
 
 
-class BerryPolarizationWorkChain(StrictProtocolMixin, WorkChain):
+class BerryPolarizationWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
     """Formal polarization of an insulator, P = (e/V) Σ phase_i a_i, by Berry phases along its lattice vectors.
 
     Each phase is an average over strings of k-points, which get denser until the phase changes by less than the
@@ -74,7 +63,7 @@ class BerryPolarizationWorkChain(StrictProtocolMixin, WorkChain):
         spec.input(
             'kpoints',
             valid_type=orm.KpointsData,
-            validator=lambda node, _: message_of(check_mesh, node),
+            validator=lambda node, _: message_of(check_gamma_mesh, node, 'which breaks the symmetry of its strings'),
             help='Mesh through Γ: of the ground state, and of the strings across their direction.',
         )
         spec.input(
@@ -102,13 +91,8 @@ class BerryPolarizationWorkChain(StrictProtocolMixin, WorkChain):
         )
         cls._define_ground_state(spec.input, 'ground_state')
         spec.input('options', valid_type=orm.Dict, required=False, help='`metadata.options` of all calculations.')
-        spec.input(
-            'clean_workdir',
-            valid_type=orm.Bool,
-            default=lambda: orm.Bool(False),
-            help='Remove work folders at the end.',
-        )
-        spec.inputs.validator = refuse_interface
+        cls.define_clean_workdir(spec)
+        spec.inputs.validator = refuse_interface('foundry.polarization.berry', ENGINES.values())
 
     @staticmethod
     def _define_ground_state(port: Any, namespace: str) -> None:
@@ -193,7 +177,7 @@ class BerryPolarizationWorkChain(StrictProtocolMixin, WorkChain):
         builder = target.get_builder()
         builder.code = code
         builder.structure = structure
-        builder.kpoints = make_mesh(structure, inputs)
+        builder.kpoints = mesh_of(structure, inputs)
         builder.parameters = orm.Dict(parameters)
         builder.pseudos = family.get_pseudos(structure=structure)
         if magnetic_moments is not None:
@@ -211,10 +195,3 @@ class BerryPolarizationWorkChain(StrictProtocolMixin, WorkChain):
             InputError: names the reason.
         """
         check_inputs(inputs)
-
-    def on_terminated(self) -> None:
-        """Clean the work folders if asked to."""
-        super().on_terminated()
-        if self.inputs.clean_workdir.value:
-            cleaned = clean_work_folders(self.node)
-            self.report(f'cleaned the work folders of the calculations {cleaned}')

@@ -53,21 +53,6 @@ def formal_polarization(structure: StructureData, settings: Dict, version: Int, 
 
 
 @calcfunction
-def collect_cost(**steps: Dict) -> Dict:
-    """Return what each step took, from the output parameters of its calculation, and the sum in core-hours."""
-    records = {
-        label: {
-            'wall_seconds': parameters['wall_time_seconds'],
-            'core_seconds': core_seconds(parameters),
-            'process': parameters.creator.uuid,
-        }
-        for label, parameters in steps.items()
-    }
-    total = float(np.sum([record['core_seconds'] for record in records.values()]))
-    return Dict({'steps': records, 'core_seconds': total, 'core_hours': total / 3600})
-
-
-@calcfunction
 def add_costs(**images: Dict) -> Dict:
     """Return the cost of each image and the sum in core-hours."""
     records = {label: cost['core_seconds'] for label, cost in images.items()}
@@ -129,17 +114,6 @@ def electronic_phase_of(parameters: Dict) -> float:
     """Return the electronic phase in e of a run along one direction."""
     record = parameters['berry_phase']
     return berry.electronic_phase(record['weights'], record['phases'])
-
-
-def core_seconds(parameters: Dict) -> float:
-    """Return wall time times processes of the calculation that made these output parameters."""
-    if 'core_seconds' in parameters.base.attributes.all:
-        return float(parameters['core_seconds'])
-    resources = parameters.creator.get_option('resources')
-    processes = resources.get('tot_num_mpiprocs') or (
-        resources.get('num_machines', 1) * resources.get('num_mpiprocs_per_machine', 1)
-    )
-    return float(parameters['wall_time_seconds']) * processes
 
 
 def structure_of(cell: Cell, like: StructureData) -> StructureData:

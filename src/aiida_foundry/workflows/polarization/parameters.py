@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
-from aiida.common.exceptions import NotExistent
 
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.structures.checks import check_even_electrons, valence_electrons
@@ -27,31 +26,6 @@ FUNCTIONALS = ('LDA', 'PBE', 'PBEsol')
 _INTEGERS = ('empty_bands', 'string_points', 'max_iterations')
 MINIMUM_POINTS = 4
 """A string of three intervals: the fewest whose steps are below half the circle for one full turn."""
-
-
-def message_of(check: Callable[..., Any], *arguments: Any) -> str | None:
-    """Return the message of the input error that the check raises, as AiiDA's validators want it."""
-    try:
-        check(*arguments)
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def load_family(label: str) -> Any:
-    """Return a pseudopotential family.
-
-    Raises:
-        InputError: if the profile has none of that label.
-    """
-    try:
-        return orm.load_group(label)
-    except NotExistent as exception:
-        raise InputError(
-            f'pseudopotential family `{label}`',
-            'the profile does not have it',
-            f'Install it: `aiida-foundry setup --family {label}`',
-        ) from exception
 
 
 def complete_parameters(protocol: Mapping[str, Any], structure: orm.StructureData, family: Any) -> dict[str, Any]:
@@ -139,34 +113,6 @@ def _check_number(name: str, value: Any) -> None:
         raise InputError(subject, f'{value!r} is not positive', 'Give a positive number')
     if name in _INTEGERS and value != int(value):
         raise InputError(subject, f'{value!r} is not a whole number', 'Give a whole number')
-
-
-def make_mesh(structure: orm.StructureData, inputs: Mapping[str, Any]) -> orm.KpointsData:
-    """Return the mesh given, or the coarsest through Γ that is as dense as the distance asks for."""
-    kpoints = orm.KpointsData()
-    kpoints.set_cell_from_structure(structure)
-    mesh = inputs['kpoints_mesh']
-    if mesh is not None:
-        if len(mesh) != 3 or any(not isinstance(n, int) or n < 1 for n in mesh):
-            raise InputError('override `kpoints_mesh`', f'{mesh!r} is not a mesh', 'Give three positive integers')
-        kpoints.set_kpoints_mesh(mesh)
-    elif inputs['kpoints_distance'] <= 0:
-        raise InputError('override `kpoints_distance`', 'it must be positive', 'Give a distance in 1/Å')
-    else:
-        kpoints.set_kpoints_mesh_from_density(inputs['kpoints_distance'])
-    return kpoints
-
-
-def check_mesh(kpoints: orm.KpointsData) -> None:
-    """Refuse k-points that are not a mesh through Γ.
-
-    Raises:
-        InputError: a list of k-points, or a mesh with an offset.
-    """
-    if 'mesh' not in kpoints.base.attributes.all:
-        raise InputError('kpoints', 'they are a list', 'Give a mesh, e.g. `set_kpoints_mesh([4, 4, 4])`')
-    if any(kpoints.base.attributes.get('offset', [0, 0, 0])):
-        raise InputError('kpoints', 'the mesh is shifted, which breaks the symmetry of its strings', 'Give no offset')
 
 
 def check_directions(directions: Sequence[Any]) -> None:

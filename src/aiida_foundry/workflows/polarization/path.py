@@ -14,7 +14,7 @@ from aiida.plugins import WorkflowFactory
 from aiida_foundry.analysis.polarization import path as paths
 from aiida_foundry.analysis.polarization import spontaneous
 from aiida_foundry.analysis.polarization.branch import phase_modulus
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.structures.checks import cell_of, check_structure_data
 from aiida_foundry.workflows.polarization.berry import ENGINES, BerryPolarizationWorkChain
 from aiida_foundry.workflows.polarization.calcfunctions import (
@@ -25,7 +25,6 @@ from aiida_foundry.workflows.polarization.calcfunctions import (
     spontaneous_polarization,
     structure_of,
 )
-from aiida_foundry.workflows.polarization.parameters import message_of
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 FEWEST_IMAGES = 3

@@ -35,8 +35,8 @@ def _record(parameters: Dict) -> dict[str, Any] | None:
 
 
 def _processes(calculation: CalcJobNode) -> int:
-    """Return the number of processes that a calculation was given."""
-    if not calculation.get_option('withmpi'):
+    """Return the number of processes that a calculation was given: with MPI unless its options say otherwise."""
+    if calculation.get_option('withmpi') is False:
         return 1
     resources = calculation.get_option('resources') or {}
     machines = resources.get('num_machines', 1)
