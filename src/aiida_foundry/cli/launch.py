@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ def start(job: Job, structure: str, cell: str, *, daemon: bool, dry_run: bool, r
     from aiida_foundry.cli.console import make_console
     from aiida_foundry.cli.plan import plan_record, print_plan
     from aiida_foundry.screening.keys import content_key, find_finished
+    from aiida_foundry.screening.locks import submission
 
     crystal = import_structure(structure, cell, store=False)
     builder = job.build(crystal)
@@ -65,13 +67,14 @@ def start(job: Job, structure: str, cell: str, *, daemon: bool, dry_run: bool, r
             echo_json(plan)
         return 0
     key = content_key(builder)
-    if not rerun and (finished := find_finished(key)):
-        console.print(f'The same job ran before, as PK {finished.pk}; --rerun runs it again.')
-        return report(finished, console, as_json)
-    if not crystal.is_stored:
-        builder = job.build(import_structure(structure, cell, store=True))
-    builder.metadata.label = key
-    return (submit if daemon else run_here)(builder, console, as_json)
+    with submission() if daemon else nullcontext():  # what is submitted meanwhile, by a campaign, would be the same job
+        if not rerun and (finished := find_finished(key)):
+            console.print(f'The same job ran before, as PK {finished.pk}; --rerun runs it again.')
+            return report(finished, console, as_json)
+        if not crystal.is_stored:
+            builder = job.build(import_structure(structure, cell, store=True))
+        builder.metadata.label = key
+        return (submit if daemon else run_here)(builder, console, as_json)
 
 
 def import_structure(spec: str, cell: str, store: bool) -> StructureData:

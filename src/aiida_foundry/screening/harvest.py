@@ -9,6 +9,7 @@ from aiida.common.exceptions import NotExistentAttributeError
 from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, RemoteData, load_node
 
 from aiida_foundry.screening.jobs import ENDED_STATES, HARVEST
+from aiida_foundry.workflows.shared.cleanup import remove_work_folder
 
 DESCRIPTION = 'campaign '
 """Beginning of the description of the processes that a campaign started: the folders of others are left alone."""
@@ -54,11 +55,7 @@ def _cores(resources: dict[str, Any]) -> int:
 
 
 def clean_folders(jobs: Iterable[CalcJobNode]) -> int:
-    """Remove the work folders of jobs; return how many were kept because a process that runs has them as input.
-
-    The results of these jobs are no longer taken from the cache: a successor would look for files that are gone. That
-    is noted before the folder is removed, so that no process can take one between the two.
-    """
+    """Remove the work folders of jobs; return how many were kept because a process that runs has them as input."""
     needed, kept = paths_in_use(), 0
     for job in jobs:
         folder = _folder_of(job)
@@ -67,10 +64,8 @@ def clean_folders(jobs: Iterable[CalcJobNode]) -> int:
         if folder.get_remote_path() in needed:
             kept += 1
             continue
-        for twin in _jobs_of(folder.get_remote_path()):
-            twin.base.caching.is_valid_cache = False
         try:
-            folder._clean()
+            remove_work_folder(folder)
         except OSError as exception:
             job.logger.warning(f'the work folder was not removed: {exception}')
             kept += 1
@@ -90,11 +85,3 @@ def paths_in_use() -> set[str]:
     }
     query.append(ProcessNode, with_incoming='folder', filters=active)
     return set(query.all(flat=True))
-
-
-def _jobs_of(path: str) -> list[CalcJobNode]:
-    """Return the jobs whose work folder this is: one that ran, and those that took its results from the cache."""
-    query = QueryBuilder().append(CalcJobNode, tag='job', project='*')
-    query.append(RemoteData, with_incoming='job', filters={'attributes.remote_path': path})
-    found: list[CalcJobNode] = query.all(flat=True)
-    return found

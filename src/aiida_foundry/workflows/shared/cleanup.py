@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.orm import Bool, CalcJobNode, ProcessNode
+from aiida.orm import Bool, CalcJobNode, ProcessNode, QueryBuilder, RemoteData
 
 
 class CleanWorkdirMixin:
@@ -42,8 +42,21 @@ def clean_work_folders(process: ProcessNode) -> list[int]:
     for node in process.called_descendants:
         if isinstance(node, CalcJobNode) and 'remote_folder' in node.outputs:
             try:
-                node.outputs.remote_folder._clean()
+                remove_work_folder(node.outputs.remote_folder)
             except (OSError, KeyError):
                 continue
             cleaned.append(node.pk)
     return cleaned
+
+
+def remove_work_folder(folder: RemoteData) -> None:
+    """Remove a work folder; the results of its jobs are no longer taken from the cache.
+
+    A successor of a cached job would look for files that are gone. The jobs are the one that ran there and those that
+    took its results from the cache. They are marked before the folder goes, so that no process can take one in between.
+    """
+    query = QueryBuilder().append(CalcJobNode, tag='job', project='*')
+    query.append(RemoteData, with_incoming='job', filters={'attributes.remote_path': folder.get_remote_path()})
+    for job in query.all(flat=True):
+        job.base.caching.is_valid_cache = False
+    folder._clean()
