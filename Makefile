@@ -47,7 +47,7 @@ demo: setup
 
 test: check
 	@echo '== pytest'
-	@$(BIN)/pytest -n logical --dist loadfile
+	@$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
 
 check: setup docs
 	@echo '== ruff, mypy, import-linter'

@@ -7,6 +7,15 @@ import pytest
 pytest_plugins = ['aiida.tools.pytest_fixtures']
 
 
+def pytest_collection_modifyitems(items):
+    """Run the tests that empty the profile last: the codes and pseudopotentials of the session are gone afterwards.
+
+    With pytest-xdist this takes ``--no-loadscope-reorder``.
+    """
+    emptying = {item.path for item in items if 'aiida_profile_clean' in getattr(item, 'fixturenames', ())}
+    items.sort(key=lambda item: item.path in emptying)
+
+
 @pytest.fixture(scope='session')
 def pbe_family(aiida_profile):
     """Return the PBE family of PseudoDojo, from the wheel: the same bytes wherever the tests run."""

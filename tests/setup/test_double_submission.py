@@ -50,7 +50,7 @@ def test_second_job_runs_if_the_first_was_killed(start, tmp_path):
     assert (tmp_path / 'runs').read_text() == 'run\nrun\nend\n'
 
 
-def test_guard_is_added_once(aiida_profile_clean):
+def test_guard_is_added_once(aiida_profile):
     computer = Computer('guarded', 'localhost', transport_type='core.local', scheduler_type='core.direct').store()
     computer.set_prepend_text('module load something')
     assert guard_computer(computer)
