@@ -25,7 +25,11 @@ def silicon(aiida_profile):
 @pytest.fixture(scope='session')
 def code_that_never_runs(aiida_profile):
     computer = orm.Computer(
-        label='nowhere-bse', hostname='localhost', transport_type='core.local', scheduler_type='core.direct', workdir='/'
+        label='nowhere-bse',
+        hostname='localhost',
+        transport_type='core.local',
+        scheduler_type='core.direct',
+        workdir='/',
     ).store()
     return orm.InstalledCode(
         computer, filepath_executable='/bin/true', label='abinit', default_calc_job_plugin='foundry.abinit'

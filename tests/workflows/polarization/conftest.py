@@ -52,7 +52,11 @@ def structure_of(aiida_profile):
 def idle_codes(aiida_profile):
     """Return codes that are never run, by engine."""
     computer = orm.Computer(
-        label='nowhere-polarization', hostname='localhost', transport_type='core.local', scheduler_type='core.direct', workdir='/'
+        label='nowhere-polarization',
+        hostname='localhost',
+        transport_type='core.local',
+        scheduler_type='core.direct',
+        workdir='/',
     ).store()
     plugins = {'quantumespresso': 'quantumespresso.pw', 'abinit': 'foundry.abinit'}
     return {

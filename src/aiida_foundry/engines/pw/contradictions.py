@@ -49,7 +49,8 @@ def contradictions(stdout: str, xml: str) -> list[str]:
 def _pairs(stdout: str, xml: str) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
     """Iterate over name, value of the XML, last printed value and tolerance."""
     if energies := _ENERGY.findall(stdout):
-        yield 'total energy', 2 * _numbers(_tag(xml, 'etot')), _numbers(energies[-1]), ENERGY_DIGITS
+        total = xml.partition('<total_energy>')[2]  # without this element the parser finds no energy
+        yield 'total energy', 2 * _numbers(_tag(total, 'etot')), _numbers(energies[-1]), ENERGY_DIGITS
     level = _tag(xml, 'highestOccupiedLevel') or _tag(xml, 'fermi_energy')
     if (levels := _LEVEL.findall(stdout)) and level:
         yield 'Fermi energy', HARTREE_TO_EV * _numbers(level), _numbers(levels[-1]), LEVEL_DIGITS
