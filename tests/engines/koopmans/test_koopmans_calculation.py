@@ -29,7 +29,7 @@ def inputs(aiida_profile, aiida_localhost, aiida_code_installed):
             parameters = {'dielectric_constant': 12.0}
         remote = orm.RemoteData(remote_path='/states', computer=aiida_localhost).store()
         return {
-            'code': aiida_code_installed(label='ki', default_calc_job_plugin='foundry.ki'),
+            'code': aiida_code_installed(label='ki-at-localhost', default_calc_job_plugin='foundry.ki'),
             'parent_folder': remote,
             'occupied': folder('aiida_u.mat', 'aiida.wout', 'aiida_hr.dat'),
             'empty': folder('aiida_u.mat', 'aiida_u_dis.mat', 'aiida.wout'),

@@ -95,6 +95,6 @@ def test_bad_meshes(inputs, mesh):
 
 
 def test_overlaps_of_another_computer(inputs, aiida_computer):
-    elsewhere = aiida_computer(label='elsewhere', hostname='elsewhere')
-    with pytest.raises(ValueError, match='they are on `elsewhere`'):
+    elsewhere = aiida_computer(label='far-away', hostname='far-away')
+    with pytest.raises(ValueError, match='they are on `far-away`'):
         prepare(inputs(overlaps=orm.RemoteData(remote_path='/scratch', computer=elsewhere)))
