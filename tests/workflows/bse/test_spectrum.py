@@ -105,8 +105,9 @@ def test_quasiparticles_with_other_pseudopotentials(builder_of, silicon, pbe_fam
 
 def test_quasiparticles_of_this_crystal(builder_of, silicon, pbe_family, process_with):
     """The same crystal in another node, and the workflow above a calculation that does not name it."""
-    builder = builder_of(process_with(silicon.clone().store(), pbe_family.get_pseudo('Si'), nested=True))
-    AbinitBseSpectrumWorkChain(builder._inputs(prune=True))
+    given = process_with(silicon.clone().store(), pbe_family.get_pseudo('Si'), nested=True)
+    process = AbinitBseSpectrumWorkChain(builder_of(given)._inputs(prune=True))
+    assert process.inputs.quasiparticles.uuid == given.uuid
 
 
 @pytest.fixture
