@@ -11,8 +11,7 @@ from aiida.plugins import WorkflowFactory
 from aiida_quantumespresso.workflows.protocols.utils import recursive_merge
 
 from aiida_foundry.common.errors import InputError
-from aiida_foundry.workflows.bse.parameters import recommended_cutoff
-from aiida_foundry.workflows.shared.inputs import load_family, mesh_of
+from aiida_foundry.workflows.shared.inputs import load_family, mesh_of, recommended_cutoff
 
 HARTREE_TO_RYDBERG = 2.0
 #: What a calculation of pw.x gets unless the options say otherwise.

@@ -12,11 +12,11 @@ from aiida_foundry.analysis.quasiparticles import EXTRAPOLATIONS
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 from aiida_foundry.structures.checks import valence_electrons
+from aiida_foundry.workflows.shared.inputs import FUNCTIONALS, functional_of, recommended_cutoff
 
 DIAGONALISATION = 'diagonalisation'
 HAYDOCK = 'haydock'
 ALGORITHMS = (DIAGONALISATION, HAYDOCK)
-FUNCTIONALS = ('LDA', 'PBE', 'PBEsol')
 
 #: Meaning of each parameter.
 PARAMETERS: dict[str, Any] = {
@@ -64,51 +64,12 @@ def complete_parameters(protocol: Mapping[str, Any], structure: StructureData, f
     occupied = valence_electrons(structure, family.get_pseudos(structure=structure)) // 2
     if parameters['wavefunction_cutoff'] is None:
         parameters['wavefunction_cutoff'] = recommended_cutoff(structure, family, stringency)
-    parameters['starting_functional'] = functional(parameters['starting_functional'], family.label)
+    parameters['starting_functional'] = functional_of(parameters['starting_functional'], family.label)
     if parameters['bands'] is None:
         volume = structure.get_cell_volume() / BOHR_TO_ANGSTROM**3
         parameters['bands'] = max(math.ceil(density * volume), 2 * occupied + 4)
     parameters['valence_bands'] = min(parameters['valence_bands'], occupied)
     return parameters
-
-
-def recommended_cutoff(structure: StructureData, family: Any, stringency: str) -> float:
-    """Return the recommended cutoff of the family in hartree.
-
-    Raises:
-        InputError: if it has none.
-    """
-    try:
-        cutoff, _ = family.get_recommended_cutoffs(structure=structure, stringency=stringency, unit='hartree')
-    except (ValueError, AttributeError) as exception:
-        raise InputError(
-            f'pseudopotential family `{family.label}`',
-            f'it recommends no `{stringency}` cutoff',
-            'Set `parameters.wavefunction_cutoff` in hartree, or use a family with recommended cutoffs',
-        ) from exception
-    return round(float(cutoff), 6)
-
-
-def functional(choice: str | None, label: str) -> str:
-    """Return the functional that pseudopotentials are made for, e.g. by `PseudoDojo/0.4/PBE/SR/standard/upf`.
-
-    Raises:
-        InputError: if the label does not tell it and none is chosen, or they differ.
-    """
-    made_for = next((part for part in label.split('/') if part in FUNCTIONALS), None)
-    if choice is None and made_for is None:
-        raise InputError(
-            f'pseudopotential family `{label}`',
-            'its label does not tell the functional',
-            f'Set `parameters.starting_functional` to one of {", ".join(FUNCTIONALS)}',
-        )
-    if choice in FUNCTIONALS and made_for not in (None, choice):
-        raise InputError(
-            'parameter `starting_functional`',
-            f'it is {choice}, but the pseudopotentials are for {made_for}',
-            f'Choose a family made for {choice}, e.g. `PseudoDojo/0.4/{choice}/SR/standard/upf`',
-        )
-    return choice or str(made_for)
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:

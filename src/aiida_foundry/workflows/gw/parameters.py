@@ -12,6 +12,7 @@ from scipy.constants import physical_constants
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.gw.methods import FREQUENCY_TREATMENTS, Method
+from aiida_foundry.workflows.shared.inputs import FUNCTIONALS, functional_of, recommended_cutoff
 
 BOHR_IN_ANGSTROM = physical_constants['Bohr radius'][0] * 1e10
 
@@ -37,7 +38,6 @@ PARAMETERS: dict[str, Any] = {
 
 _TEXTS = ('starting_functional', 'treatment')
 _POSITIVE_INTEGERS = ('bands', 'quasiparticle_bands', 'real_points', 'imaginary_points', 'max_iterations')
-FUNCTIONALS = ('LDA', 'PBE', 'PBEsol')
 
 
 def complete_parameters(
@@ -55,53 +55,18 @@ def complete_parameters(
     density, stringency = parameters.pop('bands_per_volume'), parameters.pop('cutoff_stringency')
     parameters['frequency'] = dict(parameters['frequency'])
     if parameters['wavefunction_cutoff'] is None:
-        parameters['wavefunction_cutoff'] = _recommended_cutoff(structure, family, stringency)
+        parameters['wavefunction_cutoff'] = recommended_cutoff(structure, family, stringency)
     if parameters['exchange_cutoff'] is None:
         parameters['exchange_cutoff'] = parameters['wavefunction_cutoff']
     if parameters['frequency']['treatment'] is None:
         parameters['frequency']['treatment'] = method.treatment
-    parameters['starting_functional'] = _functional(parameters['starting_functional'], family.label)
+    parameters['starting_functional'] = functional_of(parameters['starting_functional'], family.label)
     if parameters['bands'] is None:
         # at least twice the filled bands: a sum over fewer states is not one over states
         occupied = valence_electrons(structure, family.get_pseudos(structure=structure)) // 2
         volume = structure.get_cell_volume() / BOHR_IN_ANGSTROM**3
         parameters['bands'] = max(math.ceil(density * volume), 2 * occupied + 4)
     return parameters
-
-
-def _recommended_cutoff(structure: StructureData, family: Any, stringency: str) -> float:
-    """Return the recommended cutoff of the family in hartree."""
-    try:
-        cutoff, _ = family.get_recommended_cutoffs(structure=structure, stringency=stringency, unit='hartree')
-    except (ValueError, AttributeError) as exception:
-        raise InputError(
-            f'pseudopotential family `{family.label}`',
-            f'it recommends no `{stringency}` cutoff',
-            'Set `parameters.wavefunction_cutoff` in hartree, or use a family with recommended cutoffs',
-        ) from exception
-    return round(float(cutoff), 6)
-
-
-def _functional(choice: str | None, label: str) -> str:
-    """Return the functional chosen, or that in the label of the family, e.g. `PseudoDojo/0.4/PBE/SR/standard/upf`.
-
-    Raises:
-        InputError: if neither is given, or they differ: pseudopotentials are made for one functional.
-    """
-    made_for = next((part for part in label.split('/') if part in FUNCTIONALS), None)
-    if choice is None and made_for is None:
-        raise InputError(
-            f'pseudopotential family `{label}`',
-            'its label does not tell the functional',
-            f'Set `parameters.starting_functional` to one of {", ".join(FUNCTIONALS)}',
-        )
-    if choice in FUNCTIONALS and made_for not in (None, choice):
-        raise InputError(
-            'parameter `starting_functional`',
-            f'it is {choice}, but the pseudopotentials are for {made_for}',
-            f'Choose a family made for {choice}, e.g. `PseudoDojo/0.4/{choice}/SR/standard/upf`',
-        )
-    return choice or str(made_for)
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from aiida_foundry.common.errors import InputError
 from aiida_foundry.engines.pw.upf import check_norm_conserving, number_of_orbitals
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.koopmans.manifold import PROJECTIONS
+from aiida_foundry.workflows.shared.inputs import recommended_cutoff
 
 PARAMETERS: dict[str, str] = {
     'wavefunction_cutoff': 'kinetic energy of the plane waves in hartree',
@@ -41,7 +42,7 @@ def complete_parameters(protocol: Mapping[str, Any], structure: StructureData, f
     for kind, pseudo in pseudos.items():
         check_norm_conserving(pseudo.get_content(), f'pseudopotential of `{kind}` in `{family.label}`')
     if parameters['wavefunction_cutoff'] is None:
-        parameters['wavefunction_cutoff'] = _recommended_cutoff(structure, family, stringency)
+        parameters['wavefunction_cutoff'] = recommended_cutoff(structure, family, stringency)
     occupied = valence_electrons(structure, pseudos) // 2
     if parameters['empty_functions'] is None:
         orbitals = sum(number_of_orbitals(pseudos[site.kind_name].get_content()) for site in structure.sites)
@@ -54,18 +55,6 @@ def complete_parameters(protocol: Mapping[str, Any], structure: StructureData, f
     if parameters['bands'] is None:
         parameters['bands'] = max(occupied + parameters['disentanglement_bands'], minimum)
     return parameters
-
-
-def _recommended_cutoff(structure: StructureData, family: Any, stringency: str) -> float:
-    try:
-        cutoff, _ = family.get_recommended_cutoffs(structure=structure, stringency=stringency, unit='hartree')
-    except (ValueError, AttributeError) as exception:
-        raise InputError(
-            f'pseudopotential family `{family.label}`',
-            f'it recommends no `{stringency}` cutoff',
-            'Set `parameters.wavefunction_cutoff` in hartree, or use a family with recommended cutoffs',
-        ) from exception
-    return round(float(cutoff), 6)
 
 
 def _empty_orbitals(orbitals: int, occupied: int) -> int:

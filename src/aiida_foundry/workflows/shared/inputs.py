@@ -10,6 +10,9 @@ from aiida.common.exceptions import NotExistent
 
 from aiida_foundry.common.errors import InputError
 
+FUNCTIONALS = ('LDA', 'PBE', 'PBEsol')
+"""Functionals of the pseudopotential families."""
+
 
 def refuse_interface(name: str, adapters: Iterable[str]) -> Callable[[Any, Any], str]:
     """Return the validator of an interface, which cannot run itself; adapters replace it by their own."""
@@ -34,6 +37,45 @@ def load_family(label: str) -> Any:
             'the profile does not have it',
             f'Install it: `aiida-foundry setup --family {label}`',
         ) from exception
+
+
+def recommended_cutoff(structure: orm.StructureData, family: Any, stringency: str) -> float:
+    """Return the cutoff of the wavefunctions that the family recommends, in hartree.
+
+    Raises:
+        InputError: if it recommends none of that stringency.
+    """
+    try:
+        cutoff, _ = family.get_recommended_cutoffs(structure=structure, stringency=stringency, unit='hartree')
+    except (ValueError, AttributeError) as exception:
+        raise InputError(
+            f'pseudopotential family `{family.label}`',
+            f'it recommends no `{stringency}` cutoff',
+            'Set `parameters.wavefunction_cutoff` in hartree, or use a family with recommended cutoffs',
+        ) from exception
+    return round(float(cutoff), 6)
+
+
+def functional_of(choice: str | None, label: str) -> str:
+    """Return the functional chosen, or that in the label of the family, e.g. `PseudoDojo/0.4/PBE/SR/standard/upf`.
+
+    Raises:
+        InputError: if neither is given, or they differ: pseudopotentials are made for one functional.
+    """
+    made_for = next((part for part in label.split('/') if part in FUNCTIONALS), None)
+    if choice is None and made_for is None:
+        raise InputError(
+            f'pseudopotential family `{label}`',
+            'its label does not tell the functional',
+            f'Set `parameters.starting_functional` to one of {", ".join(FUNCTIONALS)}',
+        )
+    if choice in FUNCTIONALS and made_for not in (None, choice):
+        raise InputError(
+            'parameter `starting_functional`',
+            f'it is {choice}, but the pseudopotentials are for {made_for}',
+            f'Choose a family made for {choice}, e.g. `PseudoDojo/0.4/{choice}/SR/standard/upf`',
+        )
+    return choice or str(made_for)
 
 
 def mesh_of(structure: orm.StructureData, inputs: Mapping[str, Any]) -> orm.KpointsData:
