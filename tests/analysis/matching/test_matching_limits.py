@@ -11,6 +11,7 @@ from aiida_foundry.analysis.matching.lattices import gram, reduce_forms
 from aiida_foundry.analysis.matching.limits import (
     LengthAngleLimit,
     StrainLimit,
+    accepts,
     cell_angle,
     largest_strain,
     strain_coordinates,
@@ -74,7 +75,7 @@ def test_bounds_hold_for_all_that_is_accepted(limit, amplitude):
     film, substrate = pairs(amplitude, 20000)
     substrate = reduce_forms(gram(substrate))[1] @ substrate
     forms = gram(film), gram(substrate)
-    accepted = limit.accepts(*map(limit.coordinates, forms))
+    accepted = accepts(limit, *map(limit.coordinates, forms))
     assert accepted.sum() > 100
     film_form, substrate_form = (form[accepted] for form in forms)
     assert np.abs(0.5 * np.log(film_form / substrate_form)[:, :2]).max() <= limit.log_length
@@ -90,12 +91,21 @@ def test_strain_bound_of_lengths_and_angle_is_not_loose():
 def test_lengths_and_angle_as_in_pymatgen():
     limit = LengthAngleLimit(0.03, 0.01)
     film, substrate = pairs(0.03, 1000)
-    accepted = limit.accepts(limit.coordinates(gram(film)), limit.coordinates(gram(substrate)))
+    accepted = accepts(limit, limit.coordinates(gram(film)), limit.coordinates(gram(substrate)))
     three = np.zeros((2, 1000, 2, 3))
     three[..., :2] = film, substrate
     expected = [is_same_vectors(f, s, max_length_tol=0.03, max_angle_tol=0.01) for f, s in zip(*three, strict=True)]
     assert 10 < sum(expected) < 990
     np.testing.assert_array_equal(accepted, expected)
+
+
+def test_strain_limit_is_the_strain():
+    """Compared without a logarithm, within the rounding of the hyperbolic sine."""
+    limit = StrainLimit(0.05)
+    film, substrate = pairs(0.05, 2000)
+    accepted = accepts(limit, limit.coordinates(gram(film)), limit.coordinates(gram(substrate)))
+    assert 100 < accepted.sum() < 1900
+    np.testing.assert_array_equal(accepted, strain(film, substrate) <= 0.05)
 
 
 @pytest.mark.parametrize('value', [0.0, -0.1, 0.3, np.nan])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_foundry.analysis.matching import LengthAngleLimit, Screen, StrainLimit, find_matches, screen
+from aiida_foundry.analysis.matching.limits import accepts
 from aiida_foundry.analysis.matching.lookup import Lookup
 from aiida_foundry.analysis.matching.screen import pareto_front
 from aiida_foundry.analysis.matching.superlattices import superlattices
@@ -64,16 +65,21 @@ def test_no_crystals():
     assert list(Screen([], max_miller=1, max_area=80.0, limit=StrainLimit(0.03))) == []
 
 
-@pytest.mark.parametrize('limit', [StrainLimit(0.03), StrainLimit(0.15), LengthAngleLimit(0.05, 0.02)], ids=str)
-def test_lookup_misses_nothing(limit, monkeypatch):
-    monkeypatch.setattr('aiida_foundry.analysis.matching.lookup.CHUNK', 1000)
+LIMITS = [StrainLimit(1e-5), StrainLimit(0.03), StrainLimit(0.15), LengthAngleLimit(0.05, 0.02)]
+
+
+@pytest.mark.parametrize('limit', LIMITS, ids=str)
+def test_lookup_misses_nothing(limit):
+    """Against every pair, down to limits below the narrowest bins: the film is among the substrates."""
     rng = np.random.default_rng(5)
     film, substrate = (
         superlattices(np.column_stack([rng.uniform(9, 20, 6), rng.uniform(20, 40, 6), rng.uniform(-4, 4, 6)]), 120.0)
         for _ in range(2)
     )
-    i, j = np.divmod(np.arange(len(film) * len(substrate)), len(substrate))
-    accepted = limit.accepts(limit.coordinates(film.form)[:, i], limit.coordinates(substrate.form)[:, j])
-    found = Lookup(substrate.form, limit).matches(film.form)
+    forms = np.concatenate([substrate.form, film.form])
+    i, j = np.divmod(np.arange(len(film) * len(forms)), len(forms))
+    accepted = accepts(limit, limit.coordinates(film.form)[:, i], limit.coordinates(forms)[:, j])
+    found = Lookup(forms, limit).matches(film.form)
+    assert (np.diff(found[0]) >= 0).all()
     assert set(map(tuple, found.T)) == set(zip(i[accepted], j[accepted], strict=True))
     assert found.shape[1] == accepted.sum() > 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_foundry.analysis.matching.lattices import WALLS, FloatArray, IntArray, determinant, transform
-from aiida_foundry.analysis.matching.limits import Limit, largest_strain, strain_coordinates
+from aiida_foundry.analysis.matching.limits import Limit, accepts, largest_strain, strain_coordinates
 
 
 def alignments(film: FloatArray, substrate: FloatArray, limit: Limit) -> tuple[IntArray, IntArray]:
@@ -39,7 +39,7 @@ def alignments(film: FloatArray, substrate: FloatArray, limit: Limit) -> tuple[I
         seen = np.concatenate([seen, frontier])
     rows, matrices = seen[:, 0], seen[:, 1:].reshape(-1, 2, 2)
     images = limit.coordinates(transform(substrate[rows], matrices))
-    accepted = limit.accepts(limit.coordinates(film)[:, rows], images)
+    accepted = accepts(limit, limit.coordinates(film)[:, rows], images)
     return rows[accepted], matrices[accepted]
 
 

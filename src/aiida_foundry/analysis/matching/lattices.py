@@ -14,6 +14,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -86,30 +87,29 @@ def reduce_forms(form: FloatArray) -> tuple[FloatArray, IntArray]:
         The reduced forms (n, 3), and the matrices (n, 2, 2) that take each basis to its reduced one. Their determinant
         is −1 where the reduced basis has the other handedness: nothing is lost by the sign of a·b.
     """
-    aa, bb, ab = (np.array(column, dtype=float) for column in np.moveaxis(form, -1, 0))
-    a = np.tile(np.array([1, 0], dtype=np.int64), (len(aa), 1))
-    b = np.tile(np.array([0, 1], dtype=np.int64), (len(aa), 1))
-    active = np.arange(len(aa))
-    while len(active):
-        _shorten(active, (aa, bb, ab), (a, b))
-        active = active[bb[active] < aa[active] * (1 - _ROUNDING)]
-        _swap(active, (aa, bb), (a, b))
-    negative = ab < 0
-    b[negative] *= -1
-    return np.stack([aa, bb, np.abs(ab)], axis=-1), np.stack([a, b], axis=1)
+    reduced = np.array(form, dtype=np.float64, order='C')
+    matrices = np.empty((len(reduced), 2, 2), dtype=np.int64)
+    _reduce(reduced, matrices)
+    return reduced, matrices
 
 
-def _shorten(active: IntArray, form: tuple[FloatArray, ...], basis: tuple[IntArray, IntArray]) -> None:
-    """Subtract from b, in place, the multiple of a that makes it shortest."""
-    aa, bb, ab = form
-    a, b = basis
-    multiple = np.rint(ab[active] / aa[active])
-    bb[active] += multiple * (multiple * aa[active] - 2 * ab[active])
-    ab[active] -= multiple * aa[active]
-    b[active] -= multiple.astype(np.int64)[:, None] * a[active]
-
-
-def _swap(active: IntArray, squares: tuple[FloatArray, FloatArray], basis: tuple[IntArray, IntArray]) -> None:
-    """Exchange a and b in place."""
-    for first, second in (squares, basis):
-        first[active], second[active] = second[active], first[active]
+@njit(cache=True, error_model='numpy')
+def _reduce(form: FloatArray, matrices: IntArray) -> None:  # pragma: no cover
+    """Reduce forms (n, 3) in place, and fill in the matrices (n, 2, 2) that do it."""
+    for row in range(len(form)):
+        aa, bb, ab = form[row, 0], form[row, 1], form[row, 2]
+        p, q, r, s = 1, 0, 0, 1
+        while True:
+            multiple = np.rint(ab / aa)
+            bb += multiple * (multiple * aa - 2 * ab)
+            ab -= multiple * aa
+            r -= int(multiple) * p
+            s -= int(multiple) * q
+            if not bb < aa * (1 - _ROUNDING):
+                break
+            aa, bb = bb, aa
+            p, q, r, s = r, s, p, q
+        sign = -1 if ab < 0 else 1
+        form[row, 0], form[row, 1], form[row, 2] = aa, bb, abs(ab)
+        matrices[row, 0, 0], matrices[row, 0, 1] = p, q
+        matrices[row, 1, 0], matrices[row, 1, 1] = sign * r, sign * s

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from numba import njit
 
 from aiida_foundry.analysis.matching.lattices import FloatArray, area
 from aiida_foundry.common.errors import InputError
@@ -23,10 +24,16 @@ from aiida_foundry.common.errors import InputError
 LARGEST_STRAIN = 0.25
 #: The angles between the vectors of a reduced basis, in radians.
 REDUCED_ANGLES = (np.pi / 3, np.pi / 2)
+#: The criteria, as compiled code tells them apart.
+_STRAIN, _LENGTH_ANGLE = 0, 1
 
 
 class Limit(Protocol):
     """A criterion, with the bounds that whatever meets it keeps: they size the bins of the lookup."""
+
+    @property
+    def criterion(self) -> tuple[int, FloatArray]:
+        """Which criterion `meets` applies, and its numbers."""
 
     @property
     def log_length(self) -> float:
@@ -43,8 +50,36 @@ class Limit(Protocol):
     def coordinates(self, form: FloatArray) -> FloatArray:
         """Return what `accepts` compares, (m, n), of cells with the Gram forms (n, 3) in Å²."""
 
-    def accepts(self, film: FloatArray, substrate: FloatArray) -> np.ndarray:
-        """Tell which pairs of cells with the coordinates (m, n) meet the criterion: a boolean array (n,)."""
+
+def accepts(limit: Limit, film: FloatArray, substrate: FloatArray) -> np.ndarray:
+    """Tell which pairs of cells with the coordinates (m, n) meet a criterion: a boolean array (n,)."""
+    return _accepted(*limit.criterion, np.ascontiguousarray(film), np.ascontiguousarray(substrate))
+
+
+@njit(cache=True)
+def _accepted(
+    kind: int, numbers: FloatArray, film: FloatArray, substrate: FloatArray
+) -> np.ndarray:  # pragma: no cover
+    result = np.empty(film.shape[1], dtype=np.bool_)
+    for pair in range(film.shape[1]):
+        result[pair] = meets(kind, numbers, film, pair, substrate, pair)
+    return result
+
+
+@njit(cache=True)
+def meets(
+    kind: int, numbers: FloatArray, film: FloatArray, i: int, substrate: FloatArray, j: int
+) -> bool:  # pragma: no cover
+    """Tell whether column i of the coordinates (m, n) of films and column j of substrates meet a criterion."""
+    if kind == _STRAIN:
+        left = 2 * numbers[0] - abs(film[0, i] - substrate[0, j])
+        if left < 0:
+            return False
+        aa, bb, ab = (film[1, i] - substrate[1, j], film[2, i] - substrate[2, j], film[3, i] - substrate[3, j])
+        # cosh(d) − 1 as in `_excess`, compared with cosh(left) − 1
+        return bool(0.5 * (ab * ab - aa * bb) <= 2 * np.sinh(0.5 * left) ** 2)
+    first, second, angle = substrate[0, j] / film[0, i], substrate[1, j] / film[1, i], substrate[2, j] / film[2, i]
+    return bool(abs(first - 1) <= numbers[0] and abs(second - 1) <= numbers[1] and abs(angle - 1) <= numbers[2])
 
 
 def strain_coordinates(form: FloatArray) -> FloatArray:
@@ -89,10 +124,10 @@ class StrainLimit:
         """Return the log area and the unit-area form, (4, n)."""
         return strain_coordinates(form)
 
-    def accepts(self, film: FloatArray, substrate: FloatArray) -> np.ndarray:
-        """Tell which pairs are within the strain, without a logarithm per pair."""
-        left = 2 * self.strain - np.abs(film[0] - substrate[0])
-        return (left >= 0) & (_excess(film, substrate) <= 2 * np.sinh(0.5 * left) ** 2)
+    @property
+    def criterion(self) -> tuple[int, FloatArray]:
+        """The strain, compared without a logarithm per pair."""
+        return _STRAIN, np.array([self.strain])
 
 
 @dataclass(frozen=True)
@@ -138,10 +173,10 @@ class LengthAngleLimit:
         """Return the two lengths and the angle between them, (3, n)."""
         return np.stack([*np.sqrt(form[:, :2]).T, cell_angle(form)])
 
-    def accepts(self, film: FloatArray, substrate: FloatArray) -> np.ndarray:
-        """Tell which pairs are within the lengths and the angle."""
-        change = np.abs(substrate / film - 1)
-        return (change[0] <= self.length) & (change[1] <= self.length) & (change[2] <= self.angle_ratio)
+    @property
+    def criterion(self) -> tuple[int, FloatArray]:
+        """The lengths and the angle."""
+        return _LENGTH_ANGLE, np.array([self.length, self.length, self.angle_ratio])
 
 
 def cell_angle(form: FloatArray) -> FloatArray:

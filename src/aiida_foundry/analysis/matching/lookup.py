@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
+from numba import njit
 
 from aiida_foundry.analysis.matching.lattices import FloatArray, IntArray
-from aiida_foundry.analysis.matching.limits import Limit, cell_angle
+from aiida_foundry.analysis.matching.limits import Limit, cell_angle, meets
 
-#: Candidate pairs tested at once: keeps them in the cache, and memory bounded.
-CHUNK = 200_000
+#: The most bins of the length of a, and of the angle. Wider bins than the limit lose nothing.
+_MOST_BINS = np.array([[2048], [64]])
+#: Relative margin of bins and ranges over the limit: rounding.
+_MARGIN = 1e-9
 
 
 class Lookup:
-    """Superlattices binned by (log a, log b), and sorted by angle within each bin, to be asked for matches.
+    """Superlattices binned by log a and the angle, and sorted by log b within each bin, to be asked for matches.
 
-    Bins are as wide as the limit allows lengths to differ, so that what matches lies in the same or a neighbouring
-    bin, within a range of angles that bisection finds. Nothing within the limit is missed.
+    Bins are as wide as the limit allows both to differ, so that what matches lies in the same or a neighbouring bin,
+    within a range of log b that bisection finds. Nothing within the limit is missed.
 
     Args:
         forms: (n, 3) reduced Gram forms in Å² of the superlattices that are looked up.
         limit: the criterion.
 
     Attributes:
-        order: (n,) the superlattices in the order of their bins and angles.
+        order: (n,) the superlattices in the order of their bins and of log b.
     """
 
     def __init__(self, forms: FloatArray, limit: Limit) -> None:
         self.limit = limit
-        bins, angle = self._bins(forms)
-        self._lowest = bins.min(axis=0, initial=0) - 1
-        self._columns = int(bins[:, 1].max(initial=0) - self._lowest[1]) + 2
-        key = self._key(self._cell(bins), angle)
-        self.order = np.argsort(key, kind='stable')
-        self._keys = key[self.order]
-        self._coordinates = limit.coordinates(forms)[:, self.order]
+        shapes = _shapes(forms)
+        binned = shapes[:2]
+        self._origin = binned.min(axis=1, keepdims=True, initial=np.inf if len(forms) else 0)
+        span = binned.max(axis=1, keepdims=True, initial=-np.inf if len(forms) else 0) - self._origin
+        least = np.array([[limit.log_length], [limit.angle]]) * (1 + _MARGIN)
+        self._width = np.maximum(least, span / _MOST_BINS)
+        self._bins = tuple(int(number) + 1 for number in (span / self._width)[:, 0])
+        row, column = ((binned - self._origin) / self._width).astype(np.int64)
+        cell = row * self._bins[1] + column
+        self.order = np.lexsort((shapes[2], cell))
+        counts = np.bincount(cell, minlength=self._bins[0] * self._bins[1])
+        self._start = np.concatenate([[0], np.cumsum(counts)])
+        self._log_b = shapes[2, self.order]
+        self._coordinates = limit.coordinates(forms).take(self.order, axis=1)
 
     def matches(self, forms: FloatArray) -> IntArray:
         """Find the matches of film superlattices with the (substrate) superlattices of this lookup.
@@ -46,50 +54,63 @@ class Lookup:
         Returns:
             Indices (2, k) into the film's superlattices, in their order, and into those of this lookup.
         """
-        coordinates = self.limit.coordinates(forms)
-        first, last = self._ranges(forms)
-        total = np.cumsum((last - first).sum(axis=0))
-        found = [np.empty((2, 0), dtype=np.int64)]
-        start = 0
-        while start < len(forms):
-            done = total[start - 1] if start else 0
-            stop = max(start + 1, int(np.searchsorted(total, done + CHUNK, side='right')))
-            rows = np.arange(start, stop)
-            found.append(self._tested(coordinates, rows, first[:, start:stop], last[:, start:stop]))
-            start = stop
-        return np.concatenate(found, axis=1)
+        shapes = _shapes(forms)
+        places = np.floor((shapes[:2] - self._origin) / self._width).astype(np.int64)
+        reach = self.limit.log_length * (1 + _MARGIN)
+        table = (self._bins, self._start, self._log_b, self._coordinates)
+        found = _find(table, places, shapes[2], reach, *self.limit.criterion, self.limit.coordinates(forms))
+        return np.stack([found[0], self.order[found[1]]])
 
-    def _bins(self, forms: FloatArray) -> tuple[IntArray, FloatArray]:
-        width = self.limit.log_length * (1 + 1e-9)
-        return np.floor(0.5 * np.log(forms[:, :2]) / width).astype(np.int64), cell_angle(forms)
 
-    def _cell(self, bins: IntArray) -> IntArray:
-        """Return the number of each bin; −1 for those that no superlattice of this lookup can be in."""
-        row, column = (bins - self._lowest).T
-        return np.where((row >= 0) & (column >= 0) & (column < self._columns), row * self._columns + column, -1)
+def _shapes(forms: FloatArray) -> FloatArray:
+    """Return log a, the angle and log b (3, n) of cells with the Gram forms (n, 3)."""
+    return np.stack([0.5 * np.log(forms[:, 0]), cell_angle(forms), 0.5 * np.log(forms[:, 1])])
 
-    def _key(self, cell: IntArray, angle: FloatArray) -> FloatArray:
-        """Return one number per superlattice, ordered by bin and by angle (which is below 2) within the bin."""
-        return 4.0 * cell + angle
 
-    def _ranges(self, forms: FloatArray) -> tuple[IntArray, IntArray]:
-        """Return where the candidates of each film superlattice begin and end in each of nine bins, two (9, m)."""
-        bins, angle = self._bins(forms)
-        # bisection of sorted queries stays in the cache
-        order = np.argsort(self._key(self._cell(bins), angle))
-        bins, angle = bins[order], angle[order]
-        reach = self.limit.angle * (1 + 1e-9)
-        edges = np.empty((2, 9, len(forms)), dtype=np.int64)
-        for number, step in enumerate(itertools.product((-1, 0, 1), repeat=2)):
-            cell = self._cell(bins + np.array(step))
-            edges[0, number, order] = np.searchsorted(self._keys, self._key(cell, angle - reach), side='left')
-            edges[1, number, order] = np.searchsorted(self._keys, self._key(cell, angle + reach), side='right')
-        return edges[0], edges[1]
+@njit(cache=True, inline='always')
+def _first(values: FloatArray, start: int, stop: int, least: float) -> int:  # pragma: no cover
+    """Return the first place from ``start`` to ``stop`` in sorted values that holds at least ``least``."""
+    while start < stop:
+        middle = (start + stop) // 2
+        if values[middle] < least:
+            start = middle + 1
+        else:
+            stop = middle
+    return start
 
-    def _tested(self, coordinates: FloatArray, rows: IntArray, first: IntArray, last: IntArray) -> IntArray:
-        counts = (last - first).T.ravel()
-        film = np.repeat(np.repeat(rows, len(first)), counts)
-        offset = np.repeat(first.T.ravel() - (np.cumsum(counts) - counts), counts)
-        place = np.arange(len(film)) + offset
-        accepted = self.limit.accepts(coordinates.take(film, axis=1), self._coordinates.take(place, axis=1))
-        return np.stack([film[accepted], self.order[place[accepted]]])
+
+@njit(cache=True)
+def _find(
+    table: tuple, places: IntArray, log_b: FloatArray, reach: float, kind: int, numbers: FloatArray, film: FloatArray
+) -> IntArray:  # pragma: no cover
+    """Return pairs (2, k) of a film superlattice and a place in the table that meet the criterion.
+
+    Args:
+        table: numbers of bins, first place of each, log b (n,) and coordinates (m, n), sorted as in `Lookup`.
+        places: (2, f) bins of the film's superlattices.
+        log_b: (f,) of the film's superlattices.
+        reach: bound on the difference of log b.
+        kind: see `limits.meets`, and so ``numbers``.
+        numbers: of the criterion.
+        film: (m, f) coordinates of the film's superlattices.
+    """
+    (rows, columns), start, lengths, substrate = table
+    found = np.empty((2, max(16, len(log_b))), dtype=np.int64)
+    count = 0
+    for i in range(len(log_b)):
+        for row in range(max(0, places[0, i] - 1), min(rows, places[0, i] + 2)):
+            for column in range(max(0, places[1, i] - 1), min(columns, places[1, i] + 2)):
+                cell = row * columns + column
+                last = start[cell + 1]
+                j = _first(lengths, start[cell], last, log_b[i] - reach)
+                while j < last and lengths[j] <= log_b[i] + reach:
+                    if meets(kind, numbers, film, i, substrate, j):
+                        if count == found.shape[1]:
+                            larger = np.empty((2, 2 * count), dtype=np.int64)
+                            larger[:, :count] = found
+                            found = larger
+                        found[0, count] = i
+                        found[1, count] = j
+                        count += 1
+                    j += 1
+    return found[:, :count]
