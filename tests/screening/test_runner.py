@@ -156,12 +156,14 @@ def test_interruption_kills_everything(bash, number):
 def test_paused_process_is_killed_with_the_reason(bash, aiida_config, tmp_path):
     """A computer that takes no files makes AiiDA pause the job for somebody to resume: here nobody could."""
     aiida_config.set_option('transport.task_maximum_attempts', 1)
+    workdir = bash.computer.get_workdir()
+    blocked = tmp_path / 'file'
+    blocked.touch()
+    bash.computer.set_workdir(str(blocked / 'work'))
     try:
-        blocked = tmp_path / 'file'
-        blocked.touch()
-        bash.computer.set_workdir(str(blocked / 'work'))
         node = run_blocking(builder(bash), lambda runner: None)
-    finally:
+    finally:  # the computer is that of other tests, too
+        bash.computer.set_workdir(workdir)
         aiida_config.unset_option('transport.task_maximum_attempts')
     assert node.is_killed
     assert 'was paused' in node.process_status
