@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import find_peaks
 
 from aiida_foundry.common.errors import InputError
 
@@ -74,6 +73,8 @@ def peaks(frequencies: ArrayLike, spectrum: ArrayLike, prominence: float = 0.05)
         spectrum: (w,), e.g. Im ε.
         prominence: as a fraction of the highest value; smaller peaks are left out.
     """
+    from scipy.signal import find_peaks  # takes a second to import, of every command that shows a spectrum
+
     x, y = np.asarray(frequencies, dtype=float), np.asarray(spectrum, dtype=float)
     index, _ = find_peaks(y, prominence=prominence * y.max())
     before, at, after = y[index - 1], y[index], y[index + 1]
