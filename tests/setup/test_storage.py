@@ -225,7 +225,10 @@ def test_backup_holds_what_is_in_the_log(storage, tmp_path):
 
 
 @needs_rsync
-def test_no_backup_of_half_a_log(storage, profile, tmp_path):
+def test_no_backup_of_half_a_log(open_storage, tmp_path, monkeypatch):
+    monkeypatch.setattr('aiida_foundry.setup.storage.LOCK_TIMEOUT', 0.5)  # the reader will not end
+    storage = open_storage()
+    orm.User(email='a@b.org', backend=storage).store()
     make_dict(storage, 1)
     database = storage.filepath_database
     with closing(sqlite3.connect(database, isolation_level=None)) as reader:
