@@ -13,11 +13,12 @@ export OMP_NUM_THREADS ?= 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help packages setup demo test check docs lock clean
+.PHONY: help packages setup demo test test-stack check docs lock clean
 
 help:
 	@echo 'make demo    GW gaps and excitons of silicon, from a CIF file to figures (demo-output/)'
 	@echo 'make test    the checks and the whole test suite, with the real engines'
+	@echo 'make test-stack  campaigns on PostgreSQL, RabbitMQ and Slurm over SSH, of packages that it installs'
 	@echo 'make check   ruff, mypy, import-linter and the documentation, warnings as errors'
 	@echo 'make docs    the documentation (docs/build/html)'
 	@echo 'make setup   only what the others need: system packages and .venv'
@@ -48,6 +49,9 @@ demo: setup
 test: check
 	@echo '== pytest'
 	@$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder
+
+test-stack: setup
+	@scripts/test-stack
 
 check: setup docs
 	@echo '== ruff, mypy, import-linter'

@@ -6,6 +6,8 @@ import pytest
 
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.setup.computer import PREPEND_TEXT, PREPEND_TEXT_ROOT, ensure_computer
+from aiida_foundry.setup.double_submission import APPEND_TEXT as APPEND
+from aiida_foundry.setup.double_submission import PREPEND_TEXT as PREPEND
 
 
 def test_second_run_changes_nothing(reports):
@@ -20,6 +22,16 @@ def test_existing_computer_is_not_changed(aiida_computer_local):
     computer = ensure_computer(theirs.label)
     assert computer.uuid == theirs.uuid
     assert computer.get_prepend_text() == 'module load qe'
+
+
+def test_computer_with_scheduler_is_guarded_once(aiida_computer, reports):
+    cluster = aiida_computer(hostname='localhost', transport_type='core.local', scheduler_type='core.slurm')
+    cluster.configure()
+    for _ in range(2):
+        ensure_computer(cluster.label, reports)
+    assert cluster.get_prepend_text().endswith(PREPEND)
+    assert cluster.get_append_text() == APPEND
+    assert sum('submitted twice' in line for line in reports) == 1
 
 
 def test_unknown_computer():

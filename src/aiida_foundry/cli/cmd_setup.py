@@ -36,7 +36,8 @@ def setup(
 ) -> None:
     """Set up profile, computer, codes and pseudopotentials.
 
-    A second run changes nothing. Options that the profile sets, computers, and codes that you made are kept.
+    A second run changes nothing. Options that the profile sets, computers, and codes that you made are kept; jobs of a
+    computer with a scheduler get the guard against double submission.
     """
     from rich.console import Console
 

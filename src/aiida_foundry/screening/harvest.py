@@ -48,7 +48,7 @@ def core_seconds_of(job: CalcJobNode) -> float:
 
 
 def _cores(resources: dict[str, Any]) -> int:
-    for name in ('tot_num_mpiprocs', 'num_cores'):
+    for name in ('tot_num_mpiprocs', 'num_cpus'):
         if name in resources:
             return int(resources[name])
     return int(resources.get('num_machines', 1)) * int(resources.get('num_mpiprocs_per_machine', 1))

@@ -31,7 +31,8 @@ PREPEND_TEXT_ROOT = 'export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONF
 def ensure_computer(label: str = LOCALHOST, report: Report = silent) -> Computer:
     """Find the computer in the loaded profile; make the local one where it is missing.
 
-    A computer that is there is never changed. The local one runs jobs directly, below AiiDA's own folder.
+    The local one runs jobs directly, below AiiDA's own folder. A computer that is there is not changed, except that
+    the jobs of one with a scheduler get the guard against double submission.
 
     Args:
         label: ``localhost``, or the label of a computer that AiiDA knows, remote included.
@@ -58,6 +59,8 @@ def ensure_computer(label: str = LOCALHOST, report: Report = silent) -> Computer
     if not computer.is_configured:
         remedy = f'Run `verdi computer configure {computer.transport_type} {label}`'
         raise InputError(f'computer `{label}`', 'it is not configured for the user of this profile', remedy)
+    if computer.scheduler_type != 'core.direct' and guard_computer(computer):
+        report('changed', f'jobs of computer `{label}` that are submitted twice run once (its prepend and append text)')
     report('kept', f'computer `{label}` ({computer.hostname}, {computer.scheduler_type})')
     return computer
 
