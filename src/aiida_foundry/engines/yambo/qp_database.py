@@ -18,6 +18,7 @@ from aiida_foundry.common.units import HARTREE_TO_EV
 FloatArray = NDArray[np.float64]
 
 _TEXT_LENGTH = 100
+_SAME_POINT = 1e-4  # Yambo stores k-points in single precision
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Setup:
         version: (3,) of Yambo.
         revision: of Yambo.
         serial: number that ties the databases of a run together.
+        multiplicities: (k,) number of points of the full mesh that each k-point stands for.
+        volume: of the cell in bohr³.
     """
 
     kpoints: FloatArray
@@ -41,6 +44,8 @@ class Setup:
     version: FloatArray
     revision: float
     serial: float
+    multiplicities: NDArray[np.int_]
+    volume: float
 
 
 def parse_setup(content: bytes) -> Setup:
@@ -53,21 +58,31 @@ def parse_setup(content: bytes) -> Setup:
     with netCDF4.Dataset('ns.db1', memory=content) as dataset:
         values = {
             name: np.asarray(dataset[name][...], dtype=float)
-            for name in ('DIMENSIONS', 'K-POINTS', 'EIGENVALUES', 'LATTICE_PARAMETER', 'LATTICE_VECTORS')
+            for name in ('DIMENSIONS', 'K-POINTS', 'EIGENVALUES', 'LATTICE_PARAMETER', 'LATTICE_VECTORS', 'SYMMETRY')
         }
     if len(values['EIGENVALUES']) != 1:
         raise InputError('`ns.db1`', 'it is spin-polarised', 'Only one spin channel is supported')
     cartesian = values['K-POINTS'].T / values['LATTICE_PARAMETER']
-    dimensions = values['DIMENSIONS']
+    lattice, dimensions = values['LATTICE_VECTORS'], values['DIMENSIONS']
+    stars = np.einsum('sij,kj->ksi', values['SYMMETRY'], cartesian) @ lattice
     return Setup(
-        kpoints=cartesian @ values['LATTICE_VECTORS'],
+        kpoints=cartesian @ lattice,
         ks_energies=values['EIGENVALUES'][0] * HARTREE_TO_EV,
         yambo_kpoints=values['K-POINTS'],
         lattice_parameter=values['LATTICE_PARAMETER'],
         version=dimensions[1:4],
         revision=float(dimensions[4]),
         serial=float(dimensions[0]),
+        multiplicities=np.array([_number_of_points(star) for star in stars]),
+        volume=float(abs(np.linalg.det(lattice))),
     )
+
+
+def _number_of_points(star: FloatArray) -> int:
+    """Return how many of the points (n, 3), in reduced coordinates, differ by more than a reciprocal lattice vector."""
+    difference = star[:, np.newaxis] - star[np.newaxis]
+    same = (np.abs(difference - np.rint(difference)) < _SAME_POINT).all(axis=-1)
+    return len(np.unique(same.argmax(axis=1)))
 
 
 def write_database(setup: Setup, corrections: ArrayLike, first_band: int = 1) -> bytes:

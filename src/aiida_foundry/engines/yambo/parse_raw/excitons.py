@@ -1,0 +1,117 @@
+"""Excitons of a diagonalised Bethe-Salpeter Hamiltonian (``ndb.BS_diago_Q1``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import netCDF4
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_foundry.analysis.excitons import composition
+from aiida_foundry.common.units import HARTREE_TO_EV
+from aiida_foundry.engines.yambo.qp_database import Setup
+
+FloatArray = NDArray[np.float64]
+
+
+class UnreadableExcitonsError(ValueError):
+    """The database is truncated or does not belong to the setup."""
+
+
+@dataclass(frozen=True)
+class Excitons:
+    """Excitons of a run.
+
+    Attributes:
+        energies: (n,) in eV, ascending.
+        strengths: (n,), residues f of ε = 1 + Σ f [1/(E − ω) + 1/(E + ω)] along the direction of the field, in eV.
+        amplitudes: (n, t) complex, in the order of the energies; None if they were not written.
+        pairs: (t, 3) of each pair: k-point of the full mesh, valence and conduction band, all from 1.
+    """
+
+    energies: FloatArray
+    strengths: FloatArray
+    amplitudes: NDArray[np.complex128] | None
+    pairs: NDArray[np.int_]
+
+
+def parse_excitons(content: bytes, setup: Setup) -> Excitons:
+    """Return the excitons in the bytes of the database.
+
+    With amplitudes R of the dipoles at the small momentum q of the field, f = 8π/(V N_k q²) R_left R_right (hartree);
+    checked on the spectra that Yambo writes.
+
+    Raises:
+        UnreadableExcitonsError: truncated, or of another crystal.
+    """
+    try:
+        with netCDF4.Dataset('ndb.BS_diago_Q1', memory=content) as dataset:
+            values = {
+                name: np.asarray(dataset[name][...], dtype=float)
+                for name in ('PARS', 'BS_Energies', 'BS_left_Residuals', 'BS_right_Residuals', 'BS_TABLE')
+            }
+            states = None
+            if 'BS_EIGENSTATES' in dataset.variables:
+                states = np.asarray(dataset['BS_EIGENSTATES'][...], dtype=float)
+    except (OSError, KeyError, IndexError, RuntimeError) as error:
+        raise UnreadableExcitonsError(str(error)) from error
+    pairs = values['BS_TABLE'][:3].T.astype(int)
+    points = int(setup.multiplicities.sum())
+    if pairs[:, 0].max() > points:
+        raise UnreadableExcitonsError(f'it has pairs at k-point {pairs[:, 0].max()} of {points}')
+    energies = values['BS_Energies'][:, 0] * HARTREE_TO_EV
+    product = _complex(values['BS_left_Residuals']) * _complex(values['BS_right_Residuals'])
+    field = float(np.square(values['PARS'][1:4]).sum())
+    prefactor = 8 * np.pi / (setup.volume * points * field) * HARTREE_TO_EV
+    order = np.argsort(energies, kind='stable')
+    return Excitons(
+        energies=energies[order],
+        strengths=prefactor * product.real[order],
+        amplitudes=None if states is None else _complex(states)[order],
+        pairs=pairs,
+    )
+
+
+def exciton_arrays(excitons: Excitons, setup: Setup, number: int) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the output `output_excitons`.
+
+    Args:
+        excitons: all of them.
+        setup: of the run; its irreducible k-points come, each with its star, in the order of the full mesh.
+        number: of how many excitons, from the lowest on, the composition is kept.
+    """
+    arrays: dict[str, NDArray[Any]] = {'energies': excitons.energies, 'strengths': excitons.strengths}
+    if excitons.amplitudes is None:
+        return arrays
+    first, last = int(excitons.pairs[:, 1].min()), int(excitons.pairs[:, 2].max())
+    irreducible = np.repeat(np.arange(len(setup.kpoints)), setup.multiplicities)[excitons.pairs[:, 0] - 1]
+    shape = (len(setup.kpoints), last - first + 1)
+    amplitudes = excitons.amplitudes[:number, : len(irreducible)]
+    weights = [composition(row, irreducible, excitons.pairs[:, 1:] - first, shape) for row in amplitudes]
+    return {
+        **arrays,
+        'weights': np.array(weights),
+        'kpoints': setup.kpoints,
+        'bands': np.arange(first, last + 1),
+    }
+
+
+def parse_dielectric_constant(content: bytes) -> float:
+    """Return ε∞ with local fields from the first fragment of the static screening (``ndb.em1s_fragment_1``).
+
+    Raises:
+        UnreadableExcitonsError: truncated.
+    """
+    try:
+        with netCDF4.Dataset('ndb.em1s_fragment_1', memory=content) as dataset:
+            head = np.asarray(dataset['X_Q_1'][...], dtype=float).reshape(-1)[0]
+    except (OSError, KeyError, IndexError, RuntimeError) as error:
+        raise UnreadableExcitonsError(str(error)) from error
+    return float(1 / (1 + head))
+
+
+def _complex(pairs: FloatArray) -> NDArray[np.complex128]:
+    """Return complex numbers from arrays whose last axis is real and imaginary part."""
+    return np.asarray(pairs[..., 0] + 1j * pairs[..., 1])

@@ -1,0 +1,72 @@
+"""Yambo's tables (``o-*``): dielectric functions and quasiparticle energies."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+_DIRECTION = re.compile(r'@ Q\(1\)\s*:\s*(\S+)\s+(\S+)\s+(\S+)')
+
+
+class UnreadableTableError(ValueError):
+    """A table is truncated or is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """A dielectric function along one direction.
+
+    Attributes:
+        direction: (3,) Cartesian unit vector.
+        frequencies: (w,) in eV.
+        excitonic: (w,) complex, without unit.
+        independent: (w,) of independent particles on the energies that entered.
+    """
+
+    direction: FloatArray
+    frequencies: FloatArray
+    excitonic: NDArray[np.complex128]
+    independent: NDArray[np.complex128]
+
+
+def parse_spectrum(text: str) -> Spectrum:
+    """Parse ``o-*.eps_q1_*``.
+
+    Raises:
+        UnreadableTableError: truncated, or another table.
+    """
+    rows = _rows(text, 5)
+    direction = _DIRECTION.search(text)
+    if direction is None:
+        raise UnreadableTableError('no direction of the field')
+    vector = np.array([float(word) for word in direction.groups()])
+    return Spectrum(
+        direction=vector / np.linalg.norm(vector),
+        frequencies=rows[:, 0],
+        excitonic=rows[:, 2] + 1j * rows[:, 1],
+        independent=rows[:, 4] + 1j * rows[:, 3],
+    )
+
+
+def parse_corrections(text: str) -> dict[tuple[int, int], tuple[float, float]]:
+    """Parse ``o-*.qp``: k-point and band (from 1) to Kohn-Sham energy from the valence band maximum and correction, eV.
+
+    Raises:
+        UnreadableTableError: truncated, or another table.
+    """
+    return {(int(row[0]), int(row[1])): (float(row[2]), float(row[3])) for row in _rows(text, 4)}
+
+
+def _rows(text: str, columns: int) -> FloatArray:
+    """Return the numbers of a table with at least so many columns."""
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith('#')]
+    if not lines or any(len(line) != len(lines[0]) for line in lines) or len(lines[0]) < columns:
+        raise UnreadableTableError('it is empty or its lines have different lengths')
+    try:
+        return np.array(lines, dtype=float)
+    except ValueError as error:
+        raise UnreadableTableError(str(error)) from error

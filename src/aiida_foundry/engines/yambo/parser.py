@@ -1,0 +1,278 @@
+"""Parser of the calculations with Yambo: records become nodes, messages become exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import CalcJob, ExitCode
+from aiida.parsers.parser import Parser
+
+from aiida_foundry.engines.yambo.calculation import JOB, bands_of
+from aiida_foundry.engines.yambo.exit_codes import classify_message
+from aiida_foundry.engines.yambo.parse_raw import quasiparticles as qp
+from aiida_foundry.engines.yambo.parse_raw.excitons import (
+    UnreadableExcitonsError,
+    exciton_arrays,
+    parse_dielectric_constant,
+    parse_excitons,
+)
+from aiida_foundry.engines.yambo.parse_raw.report import READ_FAILED, YamboReport, parse_report
+from aiida_foundry.engines.yambo.parse_raw.tables import UnreadableTableError, parse_corrections, parse_spectrum
+from aiida_foundry.engines.yambo.qp_database import Setup, parse_setup
+
+GAP_TOLERANCE = 1e-4
+"""eV between the gap that Yambo reports and the one of the database: both are in single precision (1e-6 eV)."""
+
+TABLE_TOLERANCE = 2e-5
+"""eV between corrections in ``o-*.qp``, which has six digits, and in ``ndb.QP``."""
+
+DEFAULT_EXCITONS = 24
+COMPLETE = 100.0
+Failure = tuple[str, dict[str, Any]]
+
+
+class RetrievedFiles:
+    """Retrieved files by the beginning of their names, also in the folder of logs."""
+
+    def __init__(self, folder: orm.FolderData) -> None:
+        self.repository = folder.base.repository
+        paths = [root / name for root, _, names in self.repository.walk() for name in names]
+        self.paths = {path.name: str(path) for path in paths}
+
+    def text(self, *starts: str, containing: str = '') -> str:
+        """Return the content of the first file whose name begins so, or an empty text."""
+        for name in sorted(self.paths):
+            if name.startswith(starts) and containing in name:
+                return self.repository.get_object_content(self.paths[name], 'rb').decode('utf-8', errors='replace')
+        return ''
+
+    def content(self, name: str) -> bytes | None:
+        """Return the bytes of a file, None if it is not there."""
+        return self.repository.get_object_content(self.paths[name], 'rb') if name in self.paths else None
+
+
+SCHEDULER = {
+    CalcJob.exit_codes.ERROR_SCHEDULER_OUT_OF_MEMORY.status: 'ERROR_OUT_OF_MEMORY',
+    CalcJob.exit_codes.ERROR_SCHEDULER_OUT_OF_WALLTIME.status: 'ERROR_OUT_OF_WALLTIME',
+}
+
+
+def failure_of_run(report: YamboReport, text: str, scheduler_status: int | None) -> Failure | None:
+    """Return the label of the exit code of a run that did not come to its end, with the words of its message."""
+    if not text:
+        return 'ERROR_REPORT_MISSING', {}
+    if report.errors:
+        message = '; '.join(report.errors)
+        return classify_message(message), {'message': message}
+    if report.completed:
+        return None
+    failed = [line for line in report.warnings if line.startswith('Allocation of')]
+    if failed:
+        return 'ERROR_OUT_OF_MEMORY', {'message': failed[-1]}
+    return SCHEDULER.get(scheduler_status or 0, 'ERROR_REPORT_INCOMPLETE'), {'message': 'the scheduler killed it'}
+
+
+class YamboParser(Parser):
+    """Parse the retrieved files of a run.
+
+    The exit status of Yambo, 0 in all cases, is not believed. The exit code is the first that applies of: no report;
+    a message of Yambo; killed; quasiparticles not read, not applied, of other k-points or states, incomplete, with
+    another gap; results missing, unreadable, no numbers; not converged.
+    """
+
+    def parse(self, **kwargs: Any) -> ExitCode | None:
+        """Attach the outputs and return the exit code, None for success."""
+        self.files = RetrievedFiles(self.retrieved)
+        self.temporary = Path(kwargs.get('retrieved_temporary_folder') or '/nonexistent')
+        text = self.files.text('r-')
+        report = parse_report(text, self.files.text('l-'))
+        self.setup = parse_setup(self.node.inputs.setup.get_content('rb'))
+        self.levels = self.node.inputs.parameters.get_dict()['runlevels']
+        self.summary = self._summary(report)
+        code = self._failure(report, text) or self._results(report)
+        self.out('output_parameters', orm.Dict(self.summary))
+        return code
+
+    def _exit(self, failure: Failure | None) -> ExitCode | None:
+        return None if failure is None else self.exit_codes[failure[0]].format(**failure[1])
+
+    def _failure(self, report: YamboReport, text: str) -> ExitCode | None:
+        """Return why the run stopped, or went on with other energies than those given."""
+        return self._exit(
+            self._not_a_number() or failure_of_run(report, text, self.node.exit_status) or self._other_energies(report)
+        )
+
+    def _database(self) -> qp.Database | None:
+        """Return the quasiparticles given; None if there are none, or if they are unreadable, which Yambo says."""
+        if 'quasiparticle_file' not in self.node.inputs:
+            return None
+        try:
+            return qp.parse_database(self.node.inputs.quasiparticle_file.get_content('rb'))
+        except qp.UnreadableDatabaseError:
+            return None
+
+    def _not_a_number(self) -> Failure | None:
+        """Return whether the energies given are no numbers: Yambo's message does not say so."""
+        database = self._database()
+        if database is None or np.isfinite([database.ks_energies, database.qp_energies]).all():
+            return None
+        return 'ERROR_NOT_A_NUMBER', {'message': 'the quasiparticle database holds NaN or infinity'}
+
+    def _other_energies(self, report: YamboReport) -> Failure | None:
+        """Return why the kernel is not on the energies that were given."""
+        unread = [line for line in report.warnings if READ_FAILED in line]
+        if unread:
+            return 'ERROR_QUASIPARTICLES_NOT_READ', {'message': unread[0]}
+        if 'quasiparticle_file' not in self.node.inputs:
+            return None
+        database, used, bare = self._database(), report.quasiparticle, report.kohn_sham
+        if database is None or used is None or bare is None or bare.filled is None:
+            return 'ERROR_QUASIPARTICLES_NOT_APPLIED', {}
+        if report.exact_matches is None or report.exact_matches < COMPLETE:
+            message = f'Yambo found {report.exact_matches} % of the k-points in it and interpolated the others'
+            return 'ERROR_QUASIPARTICLES_INTERPOLATED', {'message': message}
+        return self._other_states(database, report.fitted) or self._other_gap(
+            used.direct_gap, qp.intended_gap(database, self.setup, bare.filled)
+        )
+
+    def _other_states(self, database: qp.Database, fitted: bool) -> Failure | None:
+        problem = qp.find_problem(database, self.setup, bands_of(self.node.inputs.parameters))
+        if problem is not None:
+            return problem[0], {'message': problem[1]}
+        return ('ERROR_QUASIPARTICLES_INCOMPLETE', {'message': 'Yambo filled it by a fit'}) if fitted else None
+
+    def _other_gap(self, found: float, wanted: float) -> Failure | None:
+        different = abs(found - wanted) > GAP_TOLERANCE
+        return ('ERROR_QUASIPARTICLE_GAP', {'found': found, 'wanted': wanted}) if different else None
+
+    def _summary(self, report: YamboReport) -> dict[str, Any]:
+        summary: dict[str, Any] = {'code_version': report.version, 'warnings': list(report.warnings)}
+        if report.wall_time is not None:
+            summary['wall_time_seconds'] = report.wall_time
+        for name, levels in (('kohn_sham', report.kohn_sham), ('quasiparticle', report.quasiparticle)):
+            if levels is not None:
+                summary[name] = {'direct_gap': levels.direct_gap, 'indirect_gap': levels.indirect_gap}
+        return {**summary, 'plane_waves': report.sizes}
+
+    def _results(self, report: YamboReport) -> ExitCode | None:
+        """Attach the results of the runlevels."""
+        try:
+            for level, section in (
+                ('dyson', self._corrections),
+                ('em1s', self._dielectric_constant),
+                ('bss', self._spectrum),
+            ):
+                if level in self.levels and (code := section(report)) is not None:
+                    return code
+        except (UnreadableTableError, UnreadableExcitonsError, qp.UnreadableDatabaseError) as error:
+            return self.exit_codes.ERROR_RESULTS_UNREADABLE.format(message=str(error))
+        return None
+
+    def _dielectric_constant(self, _: YamboReport) -> None:
+        """Note ε∞ of the static screening; a run that read its screening from another folder has none."""
+        content = self._temporary('ndb.em1s_fragment_1')
+        if content is not None:
+            self.summary['dielectric_constant_with_local_fields'] = parse_dielectric_constant(content)
+
+    def _corrections(self, _: YamboReport) -> ExitCode | None:
+        """Attach the quasiparticle energies."""
+        content, table = self.files.content('ndb.QP'), self.files.text('o-', containing='.qp')
+        if content is None or not table:
+            return self.exit_codes.ERROR_RESULTS_MISSING.format(message='quasiparticle energies')
+        database = qp.parse_database(content)
+        arrays = qp.fill(database, self.setup)
+        self.out('output_quasiparticles', orm.ArrayData(arrays))
+        if not np.isfinite([database.qp_energies, database.renormalization]).all():
+            return self.exit_codes.ERROR_NOT_A_NUMBER.format(message='quasiparticle energies')
+        shifts = (arrays['qp_energies'] - arrays['ks_energies'])[0]
+        listed = parse_corrections(table)
+        computed = {(point + 1, band + 1) for point, band in np.argwhere(np.isfinite(shifts))}
+        if computed != set(listed):
+            return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message='`o-*.qp` and `ndb.QP` hold other states')
+        largest = max(abs(shifts[k - 1, band - 1] - value) for (k, band), (_, value) in listed.items())
+        if largest > TABLE_TOLERANCE:
+            message = f'corrections in `o-*.qp` and `ndb.QP` differ by {largest:.5f} eV'
+            return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=message)
+        return None
+
+    def _spectrum(self, report: YamboReport) -> ExitCode | None:
+        """Attach spectrum and excitons."""
+        text = self.files.text('o-', containing='.eps_q1_')
+        if not text:
+            return self.exit_codes.ERROR_RESULTS_MISSING.format(message='dielectric function')
+        spectrum = parse_spectrum(text)
+        names = ('direction', 'frequencies', 'excitonic', 'independent')
+        arrays = {name: getattr(spectrum, name) for name in names}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            return self.exit_codes.ERROR_NOT_A_NUMBER.format(message='dielectric function')
+        self.out('output_spectrum', orm.ArrayData(arrays))
+        if report.haydock is not None:
+            return self._check_haydock(report)
+        return self._excitons(self.setup)
+
+    def _check_haydock(self, report: YamboReport) -> ExitCode | None:
+        haydock = report.haydock
+        if haydock is None or haydock.converged:
+            return None
+        message = f'accuracy {haydock.accuracy} after {haydock.iterations} iterations, threshold {haydock.threshold}'
+        return self.exit_codes.ERROR_HAYDOCK_NOT_CONVERGED.format(message=message)
+
+    def _excitons(self, setup: Setup) -> ExitCode | None:
+        content = self._temporary('ndb.BS_diago_Q1')
+        if content is None:
+            return self.exit_codes.ERROR_RESULTS_MISSING.format(message='excitons')
+        excitons = parse_excitons(content, setup)
+        if not np.isfinite([excitons.energies, excitons.strengths]).all():
+            return self.exit_codes.ERROR_NOT_A_NUMBER.format(message='exciton energies or strengths')
+        settings = self.node.inputs.settings.get_dict() if 'settings' in self.node.inputs else {}
+        number = int(settings.get('excitons', DEFAULT_EXCITONS))
+        self.out('output_excitons', orm.ArrayData(exciton_arrays(excitons, setup, number)))
+        return None
+
+    def _temporary(self, name: str) -> bytes | None:
+        path = self.temporary / JOB / name
+        return path.read_bytes() if path.is_file() else None
+
+
+class P2yParser(Parser):
+    """Parse the retrieved files of p2y and the setup of Yambo."""
+
+    def parse(self, **_: Any) -> ExitCode | None:
+        """Attach the outputs and return the exit code, None for success."""
+        files = RetrievedFiles(self.retrieved)
+        text, messages = files.text('r_', 'r-'), files.text('p2y.out')
+        report = parse_report(text, files.text('l_', 'l-'))
+        errors = parse_report(messages).errors
+        summary: dict[str, Any] = {'code_version': report.version, 'warnings': list(report.warnings)}
+        if report.wall_time is not None:
+            summary['wall_time_seconds'] = report.wall_time
+        if report.kohn_sham is not None:
+            gaps = {'direct_gap': report.kohn_sham.direct_gap, 'indirect_gap': report.kohn_sham.indirect_gap}
+            summary |= {'kohn_sham': gaps, 'filled_bands': report.kohn_sham.filled}
+        self.out('output_parameters', orm.Dict(summary))
+        if errors:
+            return self.exit_codes.ERROR_P2Y.format(message='; '.join(errors))
+        failure = failure_of_run(report, text, self.node.exit_status)
+        if failure is not None:
+            return self.exit_codes[failure[0]].format(**failure[1])
+        content = files.content('ns.db1')
+        if content is None:
+            return self.exit_codes.ERROR_RESULTS_MISSING.format(message='`ns.db1`')
+        return self._attach(content)
+
+    def _attach(self, content: bytes) -> ExitCode | None:
+        try:
+            setup = parse_setup(content)
+        except (OSError, KeyError, ValueError) as error:
+            return self.exit_codes.ERROR_RESULTS_UNREADABLE.format(message=str(error))
+        if not np.isfinite(setup.ks_energies).all():
+            return self.exit_codes.ERROR_NOT_A_NUMBER.format(message='Kohn-Sham energies')
+        bands = orm.BandsData()
+        bands.set_kpoints(setup.kpoints, weights=setup.multiplicities / setup.multiplicities.sum())
+        bands.set_bands(setup.ks_energies, units='eV')
+        self.out('setup', orm.SinglefileData.from_bytes(content, filename='ns.db1'))
+        self.out('output_bands', bands)
+        return None
