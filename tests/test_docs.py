@@ -1,7 +1,7 @@
 """Every command and every piece of Python in the README, the documentation and the examples is executed.
 
 A document is a script: its ``bash`` and ``python`` blocks run in order, in a folder that has ``examples/``, against a
-profile made for the purpose. Only the lines of ``NOT_RUN`` are left out.
+profile made for the purpose. Only the lines of ``NOT_RUN`` and the documents of ``RUN_ELSEWHERE`` are left out.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ EXAMPLES = sorted((ROOT / 'examples').glob('*.py'))
 NOT_RUN = {
     'make demo': 'it installs system packages; run by the job `demo` of the workflow ci',
     'make test': 'it contains this test; run by .ci/run',
-    'verdi computer test cluster': 'it needs a cluster',
-    'aiida-foundry setup --computer cluster --executables executables.yaml': 'it needs a cluster',
-    'aiida-foundry run gw.gap --structure examples/Si.cif --method qsgw --code abinit@cluster --daemon': (
-        'it needs a cluster'
-    ),
 }
+
+#: Documents that other tests run.
+RUN_ELSEWHERE = {ROOT / 'docs/source/howto/cluster.md': 'tests/stack, which has a cluster'}
 
 #: What a block may be; every other language would be a way around the execution.
 EXECUTED = ('bash', 'python')
@@ -93,10 +91,15 @@ def test_languages(document):
 def test_lines_not_run_are_documented():
     lines = {line.strip() for document in DOCUMENTS for _, content in blocks(document) for line in content.splitlines()}
     assert NOT_RUN.keys() <= lines
+    assert set(DOCUMENTS) >= RUN_ELSEWHERE.keys()
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize('document', [document for document in DOCUMENTS if script_of(document).strip()], ids=name)
+@pytest.mark.parametrize(
+    'document',
+    [document for document in DOCUMENTS if script_of(document).strip() and document not in RUN_ELSEWHERE],
+    ids=name,
+)
 def test_document(document, tmp_path, environment):
     done = execute(['bash', '-euxo', 'pipefail', '-c', script_of(document)], tmp_path, environment)
     assert done.returncode == 0
