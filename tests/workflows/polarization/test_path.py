@@ -16,8 +16,8 @@ CODES = PolarizationPathWorkChain.exit_codes
 def image(finished):
     """Return a function that makes a finished image with a phase along the third vector."""
 
-    def make(phase=0.0, exit_status=0, message=None):
-        record = {'phases': [None, None, phase], 'modulus': 1, 'gap': {'direct': 4.0, 'indirect': 3.5}}
+    def make(phase=0.0, exit_status=0, message=None, others=None):
+        record = {'phases': [others, others, phase], 'modulus': 1, 'gap': {'direct': 4.0, 'indirect': 3.5}}
         outputs = {'polarization': orm.Dict(record), 'cost': orm.Dict({'core_seconds': 10.0})}
         return finished(outputs if not exit_status else {}, exit_status, message)
 
@@ -75,6 +75,17 @@ def test_branch_is_followed(process, image):
     # 0.70 e along c over the area of the hexagonal cell
     assert record['magnitude'] == pytest.approx(0.70 * 16.0217663 / (3**0.5 / 2 * 3.110**2))
     assert process.outputs['cost']['core_seconds'] == 30.0
+
+
+def test_cubic_reference_knows_more_phases_than_the_path_needs(process, image):
+    """As in PbTiO3 from the cubic cell: one phase computed there is that of all three vectors."""
+    process.ctx.image_0_0000 = image(others=0.0)
+    for label, phase in {'image_0_5000': 0.36, 'image_1_0000': -0.30}.items():
+        process.ctx[label] = image(phase)
+    assert process.inspect_images() is None
+    assert process.ctx.places == []
+    assert process.results() is None
+    assert process.outputs['polarization']['change'] == pytest.approx([0, 0, 0.70])
 
 
 def test_images_are_added_where_the_branch_is_open(process, image):

@@ -39,6 +39,14 @@ def first_fractions(path: Path, charges: npt.ArrayLike, modulus: Quantum) -> tup
     return tuple(np.linspace(0, 1, images_to_start(change, modulus)).tolist())
 
 
+def along(phases: Phases, directions: Sequence[int]) -> Phases:
+    """Return phases (n, 3) with None along the lattice vectors, counted from 1, that a path keeps.
+
+    A reference of higher symmetry than the path, such as a cubic one, knows those of all vectors from one.
+    """
+    return [[phase if i + 1 in directions else None for i, phase in enumerate(image)] for image in phases]
+
+
 def further_fractions(
     path: Path,
     fractions: Sequence[float],

@@ -81,12 +81,12 @@ def spontaneous_polarization(
     version: Int,  # noqa: ARG001
     **images: Dict,
 ) -> Dict:
-    """Return the change of polarization along the path; `settings`: `fractions` by image, `charges` by element."""
+    """Return the change of polarization; `settings`: `fractions` by image, `charges` by element, free `directions`."""
     path = paths.make_path(cell_of(reference), cell_of(structure))
     labels = sorted(images, key=settings['fractions'].get)
     fractions = [settings['fractions'][label] for label in labels]
     charges = paths.site_charges(cell_of(structure), settings['charges'])
-    phases = [images[label]['phases'] for label in labels]
+    phases = spontaneous.along([images[label]['phases'] for label in labels], settings['directions'])
     record = spontaneous.spontaneous_record(path, fractions, phases, images[labels[0]]['modulus'], charges)
     gaps = [images[label]['gap']['indirect'] for label in labels]
     return Dict({**record, 'gaps': gaps})

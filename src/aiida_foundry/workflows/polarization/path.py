@@ -245,7 +245,8 @@ class PolarizationPathWorkChain(StrictProtocolMixin, WorkChain):
                 return self.exit_codes.ERROR_SUB_PROCESS_FAILED_IMAGE.format(fraction=f'{fraction:.4g}')
             self.ctx.images[fraction] = _label(fraction)
         fractions = sorted(self.ctx.images)
-        phases = [self.ctx[self.ctx.images[fraction]].outputs.polarization['phases'] for fraction in fractions]
+        computed = [self.ctx[self.ctx.images[fraction]].outputs.polarization['phases'] for fraction in fractions]
+        phases = spontaneous.along(computed, self.ctx.directions)
         self.ctx.places = list(
             spontaneous.further_fractions(self._path(), fractions, phases, self.ctx.modulus, self.ctx.charges)
         )
@@ -263,6 +264,7 @@ class PolarizationPathWorkChain(StrictProtocolMixin, WorkChain):
         settings = {
             'fractions': {label: fraction for fraction, label in self.ctx.images.items()},
             'charges': self.inputs.charges.get_dict() if 'charges' in self.inputs else None,
+            'directions': self.ctx.directions,
         }
         polarization = spontaneous_polarization(
             self.ctx.reference,
