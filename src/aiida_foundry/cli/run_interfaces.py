@@ -65,6 +65,7 @@ def interfaces_heterostructure(context: click.Context, **given: Any) -> None:
 
     from aiida_foundry.cli.launch import Job, import_structure, load_code, require_daemon, start
     from aiida_foundry.cli.profile import load_profile
+    from aiida_foundry.workflows.interfaces.cost import estimate
 
     overrides = options.parse_overrides(given['assignments'])
     face = parse_miller(given['face'])
@@ -89,6 +90,5 @@ def interfaces_heterostructure(context: click.Context, **given: Any) -> None:
         )
 
     names = ('daemon', 'dry_run', 'rerun', 'as_json')
-    context.exit(
-        start(Job(build, codes[0]), given['structure'], given['cell'], **{name: given[name] for name in names})
-    )
+    job = Job(build, codes[0], estimate)
+    context.exit(start(job, given['structure'], given['cell'], **{name: given[name] for name in names}))

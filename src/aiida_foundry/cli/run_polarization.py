@@ -130,6 +130,7 @@ def _start(given: dict[str, Any], build: Callable[..., ProcessBuilder]) -> int:
     """Run what the options say; return the exit status for the shell."""
     from aiida_foundry.cli.launch import Job, load_code, require_daemon, start
     from aiida_foundry.cli.profile import load_profile
+    from aiida_foundry.workflows.polarization.cost import estimate
 
     overrides = options.parse_overrides(given['assignments'])
     moments = parse_pairs('--moment', given['moments'])
@@ -145,7 +146,7 @@ def _start(given: dict[str, Any], build: Callable[..., ProcessBuilder]) -> int:
         'pseudo_family': given['family'],
         'magnetic_moments': moments or None,
     }
-    job = Job(lambda crystal: build(code, crystal, arguments), code)
+    job = Job(lambda crystal: build(code, crystal, arguments), code, estimate)
     flags = {name: given[name] for name in ('daemon', 'dry_run', 'rerun', 'as_json')}
     return start(job, given['structure'], given['cell'], **flags)
 

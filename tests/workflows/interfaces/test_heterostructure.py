@@ -12,6 +12,7 @@ from pymatgen.core import Lattice, Structure
 
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.workflows.interfaces import heterostructure_parameters as parameters
+from aiida_foundry.workflows.interfaces.cost import estimate
 from aiida_foundry.workflows.interfaces.heterostructure import HeterostructureWorkChain
 
 DIAMOND = [[0, 0, 0], [1 / 4, 1 / 4, 1 / 4]]
@@ -101,11 +102,36 @@ def test_scan_leaves_out_equivalent_shifts(builder_of):
     assert 'scan' not in builder_of()._inputs(prune=True)
 
 
+def test_low_spin_is_taken_where_the_user_says_so(builder_of):
+    known = {'gap': 4.0, 'moments': [0.0, 0.0]}
+    overrides = {'matching': {'max_strain': 0.2}, 'properties': {'substrate': known}}
+    assert builder_of(substrate='NiO', overrides=overrides).parameters['polar_charge'] is not None
+
+
+def test_cost_of_twelve_atoms(builder_of):
+    """The run of `test_heterostructure_engine`: 11 to 25 CPU s of pw.x 6.7 for the heterostructure."""
+    overrides = {
+        'kpoints_mesh': [6, 6],
+        'parameters': {'wavefunction_cutoff': 35.0, 'density_cutoff': 280.0, 'extra_bands': 0.1},
+    }
+    seconds = {step['step']: step['core_seconds'] for step in estimate(builder_of(overrides=overrides))}
+    assert list(seconds) == ['bulk of the film', 'bulk of the substrate', 'heterostructure']
+    assert 11 / 2 < seconds['heterostructure'] < 25 * 2
+    relaxed = {**overrides['parameters'], 'relax': {'enabled': True}}
+    overrides = {**overrides, 'parameters': relaxed, 'scan': {'gaps': [0.0, 0.1]}}
+    more = {step['step']: step['core_seconds'] for step in estimate(builder_of(overrides=overrides))}
+    # every run of the scan pays once for reading the pseudopotentials
+    assert more['scan of 2'] == pytest.approx(2 * seconds['heterostructure'])
+    assert more['relaxation'] > 2 * seconds['heterostructure']
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         ({'film': 'Al'}, 'film `Al`: .*metal'),
-        ({'substrate': 'NiO', 'overrides': {'matching': {'max_strain': 0.2}}}, 'substrate `NiO`.*correlation'),
+        ({'substrate': 'NiO'}, r'substrate `NiO`: open shells of Ni\+2 \(d8\) make it a magnet'),
+        ({'substrate': 'NiO', 'overrides': {'properties': {'substrate': {'gap': 4.0}}}}, 'make it a magnet'),
+        ({'film': 'cBN', 'overrides': {'properties': {'film': {'moments': [1.0, -1.0]}}}}, 'moments are not zero'),
         ({'film': 'diamond'}, 'the same material'),
         ({'overrides': {'max_atoms': 11}}, 'heterostructure of 12 atoms: the limit is 11'),
         ({'overrides': {'matching': {'max_strain': 0.001}}}, 'have 0 matches'),

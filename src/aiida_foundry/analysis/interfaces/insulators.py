@@ -107,6 +107,13 @@ def open_shells(ions: object) -> list[str]:
     return sorted({text for symbol, charge in ions if (text := _open_shell(symbol, charge))})  # type: ignore[attr-defined]
 
 
+def magnetic_shells(polarization: FormalPolarization) -> list[str]:
+    """Return the ions of a crystal with partly filled d or f shells, which may have moments whatever its gap."""
+    states = polarization.oxidation
+    shells = open_shells(zip(states.elements, states.charges, strict=True))
+    return [shell for shell in shells if '(sp' not in shell]
+
+
 def _open_shell(symbol: str, charge: int) -> str:
     element = Element(symbol)
     closed: tuple[int, ...]

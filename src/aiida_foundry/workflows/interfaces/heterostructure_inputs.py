@@ -11,6 +11,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 
 from aiida_foundry.analysis.interfaces.charge import interface_charge
 from aiida_foundry.analysis.interfaces.crystals import assess, face_fraction, matching_crystal
+from aiida_foundry.analysis.interfaces.insulators import magnetic_shells
 from aiida_foundry.analysis.interfaces.properties import KnownProperties, parse_known, parse_parameters
 from aiida_foundry.analysis.matching import Crystal, Match, StrainLimit, crystal_face, match_faces
 from aiida_foundry.analysis.matching.lattices import determinant
@@ -39,10 +40,24 @@ def check_crystals(film: orm.StructureData, substrate: orm.StructureData, known:
         found = assess(name, structure.get_pymatgen(), known[name], parse_parameters({'sureness': 'unsure'}))
         if found.reason:
             raise InputError(subject, found.reason, f'Give `properties.{name}.gap` in eV if it is an insulator')
-        if 'insulating only by correlation' in found.statement:
-            raise InputError(subject, found.statement, 'Magnetic insulators are not supported: the run has no spin')
+        _check_moments(name, subject, structure, known[name])
     if StructureMatcher(scale=True).fit(film.get_pymatgen(), substrate.get_pymatgen()):
         raise InputError('film and substrate', 'they are the same material, which has no interface', 'Choose another')
+
+
+def _check_moments(name: str, subject: str, structure: orm.StructureData, known: KnownProperties) -> None:
+    """Refuse magnets: the run has no spin, without which their gap closes. Low spin has to be said."""
+    if known.moments is None:
+        shells = magnetic_shells(formal_polarization(structure.get_pymatgen(), known.oxidation_states))
+        reason = f'open shells of {", ".join(shells)} make it a magnet' if shells else ''
+    else:
+        reason = 'its moments are not zero' if any(known.moments) else ''
+    if reason:
+        raise InputError(
+            subject,
+            f'{reason}, and heterostructures are computed without spin',
+            f'If its ions are in low-spin states, say so: `properties.{name}.moments` of zero for every site',
+        )
 
 
 def choose_match(
