@@ -93,23 +93,60 @@ def reduce_forms(form: FloatArray) -> tuple[FloatArray, IntArray]:
     return reduced, matrices
 
 
-@njit(cache=True, error_model='numpy')
+@njit(cache=True)
 def _reduce(form: FloatArray, matrices: IntArray) -> None:  # pragma: no cover
-    """Reduce forms (n, 3) in place, and fill in the matrices (n, 2, 2) that do it."""
     for row in range(len(form)):
-        aa, bb, ab = form[row, 0], form[row, 1], form[row, 2]
-        p, q, r, s = 1, 0, 0, 1
-        while True:
-            multiple = np.rint(ab / aa)
-            bb += multiple * (multiple * aa - 2 * ab)
-            ab -= multiple * aa
-            r -= int(multiple) * p
-            s -= int(multiple) * q
-            if not bb < aa * (1 - _ROUNDING):
-                break
-            aa, bb = bb, aa
-            p, q, r, s = r, s, p, q
-        sign = -1 if ab < 0 else 1
-        form[row, 0], form[row, 1], form[row, 2] = aa, bb, abs(ab)
-        matrices[row, 0, 0], matrices[row, 0, 1] = p, q
-        matrices[row, 1, 0], matrices[row, 1, 1] = sign * r, sign * s
+        _reduce_one(form[row], matrices[row])
+
+
+@njit(cache=True, error_model='numpy')
+def _reduce_one(form: FloatArray, matrix: IntArray) -> None:  # pragma: no cover
+    """Reduce a form (3,) in place, and fill in the matrix (2, 2) that does it."""
+    aa, bb, ab = form[0], form[1], form[2]
+    p, q, r, s = 1, 0, 0, 1
+    while True:
+        multiple = np.rint(ab / aa)
+        bb += multiple * (multiple * aa - 2 * ab)
+        ab -= multiple * aa
+        r -= int(multiple) * p
+        s -= int(multiple) * q
+        if not bb < aa * (1 - _ROUNDING):
+            break
+        aa, bb = bb, aa
+        p, q, r, s = r, s, p, q
+    sign = -1 if ab < 0 else 1
+    form[0], form[1], form[2] = aa, bb, abs(ab)
+    matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1] = p, q, sign * r, sign * s
+
+
+@njit(cache=True)
+def reduced_superlattices(
+    primitive: FloatArray, counts: IntArray, sublattices: IntArray
+) -> tuple[FloatArray, IntArray]:  # pragma: no cover
+    """Reduce the first superlattices of each surface lattice, one lattice after the other.
+
+    Args:
+        primitive: (n, 3) Gram forms of the lattices in Å².
+        counts: (n,) numbers of superlattices.
+        sublattices: (m, 2, 2) Hermite normal forms.
+
+    Returns:
+        Reduced forms (Σ counts, 3) and the matrices (Σ counts, 2, 2) that make their bases from the primitive ones.
+    """
+    forms = np.empty((counts.sum(), 3))
+    matrices = np.empty((len(forms), 2, 2), dtype=np.int64)
+    row = 0
+    for lattice in range(len(primitive)):
+        aa, bb, ab = primitive[lattice, 0], primitive[lattice, 1], primitive[lattice, 2]
+        for number in range(counts[lattice]):
+            i, j, m = sublattices[number, 0, 0], sublattices[number, 0, 1], sublattices[number, 1, 1]
+            forms[row, 0] = i * i * aa + 2 * i * j * ab + j * j * bb
+            forms[row, 1] = m * m * bb
+            forms[row, 2] = i * m * ab + j * m * bb
+            matrix = matrices[row]
+            _reduce_one(forms[row], matrix)
+            for side in range(2):
+                first, second = matrix[side, 0], matrix[side, 1]
+                matrix[side, 0], matrix[side, 1] = first * i, first * j + second * m
+            row += 1
+    return forms, matrices

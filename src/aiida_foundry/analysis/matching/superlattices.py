@@ -12,8 +12,7 @@ from aiida_foundry.analysis.matching.lattices import (
     IntArray,
     area,
     hermite_normal_forms,
-    reduce_forms,
-    transform,
+    reduced_superlattices,
 )
 from aiida_foundry.common.errors import InputError
 
@@ -66,8 +65,7 @@ def superlattices(forms: Sequence[FloatArray] | FloatArray, max_area: float) -> 
     counts = np.searchsorted(index, multiples, side='right')
     lattice = np.repeat(np.arange(len(primitive)), counts)
     row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    reduced, matrix = reduce_forms(transform(primitive[lattice], sublattices[row]))
-    return Superlattices(lattice, index[row], reduced, matrix @ sublattices[row])
+    return Superlattices(lattice, index[row], *reduced_superlattices(primitive, counts, sublattices))
 
 
 def distinct_shapes(table: Superlattices) -> Superlattices:
