@@ -14,7 +14,7 @@ from aiida_foundry.screening.builders import build, computers_of
 from aiida_foundry.screening.campaign import Campaign, Settings, campaign_names, end_snapshot
 from aiida_foundry.screening.campaign_file import CampaignFile
 from aiida_foundry.screening.harvest import DESCRIPTION, harvest
-from aiida_foundry.screening.jobs import ENDED_STATES, Job, read_attempts, read_jobs
+from aiida_foundry.screening.jobs import ENDED_STATES, Job, paused_of, read_attempts, read_jobs
 from aiida_foundry.screening.keys import PREFIX, content_key
 from aiida_foundry.screening.launchers import Launcher
 from aiida_foundry.screening.locks import is_driven, only_driver, submission
@@ -89,11 +89,12 @@ class Driver:
         active = [job.last for job in self._jobs if job.state in {'running', 'paused'} and job.last]
         pks = sorted({attempt.pk for attempt in active})
         abandoned = [pk for pk in pks if is_abandoned(load_node(pk), self.campaign)]
-        tasks = process_tasks() if pks else set()
+        tasks, paused = process_tasks() if pks else set(), paused_of(pks)
         if tasks is None:  # RabbitMQ with a daemon: its tasks are safe, but cannot be seen
+            self.launcher.resume_paused(paused)
             return
         self.launcher.refuse_foreign([pk for pk in pks if pk in tasks])
-        self.launcher.resume_paused([attempt.pk for attempt in active if attempt.paused and attempt.pk in tasks])
+        self.launcher.resume_paused([pk for pk in paused if pk in tasks])
         self.recovered = recover(abandoned, tasks, self.launcher.proceed)
         self._forgiven |= set(self.recovered.ended)
 

@@ -125,12 +125,38 @@ def read_jobs(campaign: Campaign, retry: Retry) -> list[Job]:
 
 
 def read_attempts(keys: Iterable[str]) -> dict[str, list[Attempt]]:
-    """Return the processes of each key in the order of their creation."""
+    """Return the processes of each key in the order of their creation.
+
+    One that waits for a process that AiiDA paused is paused as well: nothing goes on there.
+    """
     found: dict[str, list[Attempt]] = {}
+    paused = set(_with_callers(paused_processes()))
     for chunk in _chunks(sorted(set(keys))):
         for key, *row in attempts_query({'label': {'in': chunk}}).iterall():
-            found.setdefault(key, []).append(Attempt(*row))
+            attempt = Attempt(*row)
+            found.setdefault(key, []).append(attempt._replace(paused=attempt.pk in paused))
     return found
+
+
+def paused_processes() -> list[ProcessNode]:
+    """Return the processes that AiiDA paused, of whatever kind, and that have not ended."""
+    filters = {'attributes.paused': True, 'attributes.process_state': {'!in': ENDED_STATES}}
+    paused: list[ProcessNode] = QueryBuilder().append(ProcessNode, filters=filters).all(flat=True)
+    return paused
+
+
+def _with_callers(nodes: Iterable[ProcessNode]) -> Iterator[int]:
+    """Iterate over the PKs of processes and of those that called them."""
+    for node in nodes:
+        process: ProcessNode | None = node
+        while process is not None:
+            yield process.pk
+            process = process.caller
+
+
+def paused_of(pks: Container[int]) -> list[int]:
+    """Return the PKs of the paused ones among processes and what they called."""
+    return [node.pk for node in paused_processes() if any(pk in pks for pk in _with_callers([node]))]
 
 
 def attempts_query(filters: Mapping[str, Any]) -> QueryBuilder:

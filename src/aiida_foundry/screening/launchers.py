@@ -18,6 +18,9 @@ from aiida.orm import ProcessNode, load_node
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.screening.runner import LocalRunner, kill_on_signal, kill_processes, kill_running, quiet_log
 
+PLAY_TIMEOUT = 20.0
+"""Seconds that a worker has to answer."""
+
 
 class Launcher(Protocol):
     """Starts processes and lets them run."""
@@ -86,9 +89,9 @@ class DaemonLauncher:
         get_manager().get_process_controller().continue_process(pk, nowait=False, no_reply=True)
 
     def resume_paused(self, pks: list[int]) -> None:
-        """Play processes."""
+        """Play processes, and wait until they do."""
         if pks:
-            play_processes([load_node(pk) for pk in pks])
+            play_processes([load_node(pk) for pk in pks], timeout=PLAY_TIMEOUT)
 
     def wait(self, seconds: float) -> None:
         """Sleep."""
