@@ -27,7 +27,18 @@ def codes(aiida_profile, tmp_path_factory):
 
 
 def test_plan(invoke, codes, pbe_family):
-    options = ('--structure', 'Si', '--protocol', 'fast', '--computer', codes, '--dry-run', '--json')
+    options = (
+        '--structure',
+        'Si',
+        '--protocol',
+        'fast',
+        '--computer',
+        codes,
+        '--dry-run',
+        '--json',
+        '--family',
+        pbe_family.label,
+    )
     result = invoke('run', 'koopmans.ki', *options, '--set', 'parameters.dielectric_constant=12')
     assert result.exit_code == 0, result.output
     plan = json.loads(result.stdout)
@@ -46,6 +57,8 @@ def test_plan(invoke, codes, pbe_family):
     ],
 )
 def test_refused(invoke, codes, pbe_family, arguments, message):
-    result = invoke('run', 'koopmans.ki', '--structure', 'Si', '--computer', codes, *arguments)
+    result = invoke(
+        'run', 'koopmans.ki', '--structure', 'Si', '--computer', codes, '--family', pbe_family.label, *arguments
+    )
     assert result.exit_code == 2
     assert message in result.output

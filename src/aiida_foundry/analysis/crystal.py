@@ -8,7 +8,6 @@ import numpy as np
 import spglib
 from ase import Atoms
 from ase.data import covalent_radii
-from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -69,6 +68,8 @@ def overlapping_atoms(cell: Cell, fraction: float) -> list[Contact]:
 
     Periodic images count, those of an atom with itself included. Radii: B. Cordero et al., Dalton Trans. 2832 (2008).
     """
+    from ase.neighborlist import neighbor_list  # half of what it takes to import this module
+
     atoms = Atoms(numbers=cell.numbers, scaled_positions=cell.positions, cell=cell.lattice, pbc=True)
     radii = fraction * covalent_radii[cell.numbers]
     first, second, distance = neighbor_list('ijd', atoms, radii)

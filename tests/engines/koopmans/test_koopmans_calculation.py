@@ -59,7 +59,7 @@ def test_files(inputs, prepare):
         'save': 'aiida.save',
         'dielectric_constant': 12.0,
         'coverage_tolerance': 0.05,
-        'settings': {'symmetry': True, 'symmetry_tolerance': 2e-3, 'tolerance': 1e-5, 'closure': True},
+        'settings': {'symmetry': True, 'symmetry_tolerance': 2e-3, 'tolerance': 1e-4, 'closure': True},
         'max_seconds': 850.0,
     }
     assert [entry[1:] for entry in info.remote_symlink_list] == [('/states/out/aiida.save', 'aiida.save')]
@@ -71,7 +71,8 @@ def test_files(inputs, prepare):
         'empty/aiida.wout',
     }
     assert 'checkpoint' in content
-    assert info.retrieve_list == ['aiida.out', 'aiida.ki.json', 'aiida.ki.npz']
+    assert info.retrieve_list == ['aiida.out', 'aiida.ki.json', 'aiida.ki.npz', 'checksums.sha256']
+    assert 'aiida.ki.npz' in info.append_text
 
 
 def test_restart(inputs, prepare, aiida_localhost):

@@ -54,6 +54,7 @@ def ki_builder(codes, silicon, pbe_family):
     """Return a function that makes a builder of Koopmans energies."""
 
     def build(structure=None, protocol='fast', **arguments):
+        arguments.setdefault('pseudo_family', pbe_family.label)
         given = {'codes': codes, 'structure': structure or silicon, 'protocol': protocol, **arguments}
         return KoopmansKiWorkChain.get_builder_from_protocol(**given)
 

@@ -36,7 +36,12 @@ def options():
 def process(engine_codes, silicon, pbe_family, options):
     """Return the process that ran everything."""
     builder = KoopmansKiWorkChain.get_builder_from_protocol(
-        codes_by_key(engine_codes), silicon, protocol='fast', overrides=OVERRIDES, options=options
+        codes_by_key(engine_codes),
+        silicon,
+        protocol='fast',
+        overrides=OVERRIDES,
+        options=options,
+        pseudo_family=pbe_family.label,
     )
     node = run_get_node(builder).node
     assert node.is_finished_ok, node.exit_message
@@ -82,7 +87,12 @@ def test_functions_are_handed_on(process, engine_codes, silicon, pbe_family, opt
     """Other settings of the screening do not need other functions."""
     overrides = {**OVERRIDES, 'parameters': {'dielectric_constant': 10.0}}
     builder = KoopmansKiWorkChain.get_builder_from_protocol(
-        codes_by_key(engine_codes), silicon, protocol='fast', overrides=overrides, options=options
+        codes_by_key(engine_codes),
+        silicon,
+        protocol='fast',
+        overrides=overrides,
+        options=options,
+        pseudo_family=pbe_family.label,
     )
     del builder.wannierize
     builder.wannier = process.outputs.wannier
@@ -98,7 +108,13 @@ def test_functions_are_handed_on(process, engine_codes, silicon, pbe_family, opt
 def test_kcw(process, engine_codes, silicon, pbe_family, options):
     """Linear response against the sum over 20 bands with a closure; with 50 bands α of silicon differs by 2e-5."""
     builder = KoopmansKiWorkChain.get_builder_from_protocol(
-        codes_by_key(engine_codes), silicon, engine='kcw', protocol='fast', overrides=OVERRIDES, options=options
+        codes_by_key(engine_codes),
+        silicon,
+        engine='kcw',
+        protocol='fast',
+        overrides=OVERRIDES,
+        options=options,
+        pseudo_family=pbe_family.label,
     )
     node = run_get_node(builder).node
     assert node.is_finished_ok, node.exit_message

@@ -26,6 +26,7 @@ class Kernels:
     def __init__(self, states: BlochStates, density: NDArray[np.float64], functional: str, workers: int = 1) -> None:
         self._states = states
         self._workers = workers
+        self._factors: dict[int, NDArray[np.float64]] = {}
         self._local = functional == 'lda'
         self._gradient = self._to_real(1j * (states.box @ states.reciprocal) * self._to_waves(density)[..., None]).real
         squared = (self._gradient**2).sum(axis=-1)
@@ -36,8 +37,19 @@ class Kernels:
 
         The component q + G = 0 is left out; see `head_correction`.
         """
-        vectors = self._states.wave_vectors(q)
-        return self._multiply(density, coulomb((vectors**2).sum(axis=-1), 4 * self._states.wave_cutoff))
+        return self._multiply(density, self.coulomb(q))
+
+    def hartree_norm(self, density: NDArray[np.complex128], q: int) -> float:
+        """Return the sum over the grid of δn* v_H δn for one density of wave vector q, shape ``(points,)``."""
+        waves = self._to_waves(density.reshape(self._states.grid))
+        return float(density.size * (self.coulomb(q) * (waves.real**2 + waves.imag**2)).sum())
+
+    def coulomb(self, q: int) -> NDArray[np.float64]:
+        """Return the Coulomb interaction in Ry bohr³ at q + G, shape ``grid``, see `coulomb`."""
+        if q not in self._factors:
+            squared = (self._states.wave_vectors(q) ** 2).sum(axis=-1)
+            self._factors[q] = coulomb(squared, 4 * self._states.wave_cutoff)
+        return self._factors[q]
 
     def charge(self, density: NDArray[np.complex128], q: int) -> NDArray[np.complex128]:
         """Return f_c δn in Ry, shape ``(points, batch)``."""

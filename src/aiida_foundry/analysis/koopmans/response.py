@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_foundry.analysis.koopmans.states import BlochStates
-from aiida_foundry.analysis.koopmans.transform import SphereTransform
+from aiida_foundry.analysis.koopmans.transform import Complex, SphereTransform
 
 _DEGENERATE = 1e-4  # Ry
 _BATCH = 64
@@ -24,12 +24,15 @@ class IndependentResponse:
     Args:
         states: the Bloch states.
         closure: whether to include P D P; without it the sum ends at the last band.
+        precision: of the products; the sum over k-points is in double precision.
     """
 
-    def __init__(self, states: BlochStates, closure: bool = True) -> None:
+    def __init__(self, states: BlochStates, closure: bool = True, precision: Complex = np.complex128) -> None:
         self._states = states
         self._closure = closure
-        self._transforms = [SphereTransform(miller, states.grid) for miller in states.miller]
+        self._precision = precision
+        self._coefficients = [values.astype(precision) for values in states.coefficients]
+        self._transforms = [SphereTransform(miller, states.grid, precision) for miller in states.miller]
         self._kinetic = [
             (((miller + point) @ states.reciprocal) ** 2).sum(axis=1)
             for miller, point in zip(states.miller, states.mesh.reduced, strict=True)
@@ -56,42 +59,44 @@ class IndependentResponse:
             q: number of the point of the mesh.
         """
         result = np.zeros_like(potentials)
+        given = potentials.astype(self._precision)
         per_call = max(1, _BATCH // self._states.occupied)
         for k in range(len(self._states.mesh.points)):
-            valence = self._transforms[k].to_grid(self._states.coefficients[k][: self._states.occupied].T)
+            valence = self._transforms[k].to_grid(self._coefficients[k][: self._states.occupied].T)
             for start in range(0, potentials.shape[1], per_call):
                 columns = slice(start, start + per_call)
-                change = self._change_of_states(valence, potentials[:, columns], k, q)
+                change = self._change_of_states(valence, given[:, columns], k, q)
                 result[:, columns] -= np.einsum('rv,rbv->rb', valence.conj(), change)
         return 2 / (self._states.volume * len(self._states.mesh.points)) * result
 
     def _change_of_states(
-        self, valence: NDArray[np.complex128], potentials: NDArray[np.complex128], k: int, q: int
-    ) -> NDArray[np.complex128]:
+        self, valence: NDArray[np.complexfloating], potentials: NDArray[np.complexfloating], k: int, q: int
+    ) -> NDArray[np.complexfloating]:
         """Return Δu on the grid, shape ``(points, batch, occupied)``."""
         states, occupied = self._states, self._states.occupied
         target, umklapp = states.mesh.add(k, q)
         last = self.bands_used[target]
-        shifted = SphereTransform(states.miller[target] - umklapp, states.grid)
+        shifted = SphereTransform(states.miller[target] - umklapp, states.grid, self._precision)
         batch = potentials.shape[1]
         product = (potentials[:, :, None] * valence[:, None, :]).reshape(len(potentials), batch * occupied)
         waves = shifted.to_sphere(product)
-        bands = states.coefficients[target]
+        bands = self._coefficients[target]
         amplitudes = bands[:last].conj() @ waves
-        valence_energies = np.tile(states.energies[k, :occupied], batch)
-        gaps = valence_energies[None, :] - states.energies[target, occupied:last, None]
-        change = bands[occupied:last].T @ (amplitudes[occupied:] / gaps)
+        energies = states.energies[k, :occupied]
+        weights = self._inverse(energies[None, :] - states.energies[target, occupied:last, None], batch)
+        change = bands[occupied:last].T @ (amplitudes[occupied:] * weights)
         if self._closure and last < bands.shape[1]:
             rest = waves - bands[:last].T @ amplitudes
-            lowest = states.energies[target, last]
-            gaps = np.minimum(
-                valence_energies[None, :] - (self._kinetic[target] + self._floor)[:, None],
-                valence_energies[None, :] - lowest,
-            )
-            rest /= gaps
+            others = np.maximum(self._kinetic[target] + self._floor, states.energies[target, last])
+            rest *= self._inverse(energies[None, :] - others[:, None], batch)
             rest -= bands[:last].T @ (bands[:last].conj() @ rest)
             change += rest
         return shifted.to_grid(change).reshape(len(potentials), batch, occupied)
+
+    def _inverse(self, gaps: NDArray[np.float64], batch: int) -> NDArray[np.floating]:
+        """Return 1/gaps for a batch of potentials, shape ``(states, batch * occupied)``."""
+        real = np.float32 if self._precision is np.complex64 else np.float64
+        return np.tile((1 / gaps).astype(real), batch)
 
 
 def _complete_shells(energies: NDArray[np.float64], occupied: int) -> int:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from aiida_foundry.common.errors import InputError
 
-_DEPENDENT = 1e-10
-
 Operator = Callable[[NDArray[np.complex128]], NDArray[np.complex128]]
 
 
@@ -27,6 +25,7 @@ class Channel:
         potentials: V on the grid, shape ``(points, functions)``.
         kernel: applies K.
         precondition: roughly applies the inverse of 1 + 2KS, to residuals.
+        dependent: eigenvalue, relative to the diagonal, below which a direction is noise: above the error of S.
         energies: ⟨SV|Ṽ⟩ per point of the grid in the space so far, shape ``(functions,)``.
         changes: of these in the last step.
     """
@@ -34,6 +33,7 @@ class Channel:
     potentials: NDArray[np.complex128]
     kernel: Operator
     precondition: Operator
+    dependent: float = 1e-10
     energies: NDArray[np.float64] = field(init=False)
     changes: NDArray[np.float64] = field(init=False)
 
@@ -65,14 +65,14 @@ class Channel:
         metric = self._vectors.conj().T @ self._images / points
         matrix = metric + 2 * self._images.conj().T @ self._kernels / points
         right = self._images.conj().T @ self.potentials / points
-        solution = _solve(matrix, right)
+        solution = _solve(matrix, right, self.dependent)
         energies = (right.conj() * solution).sum(axis=0).real
         self.changes = np.abs(energies - self.energies)
         self.energies = energies
         self._residuals = self.potentials - self._vectors @ solution - 2 * self._kernels @ solution
 
 
-def _solve(matrix: NDArray[np.complex128], right: NDArray[np.complex128]) -> NDArray[np.complex128]:
+def _solve(matrix: NDArray[np.complex128], right: NDArray[np.complex128], dependent: float) -> NDArray[np.complex128]:
     """Solve with the Hermitian part of a matrix, leaving out directions that are linearly dependent.
 
     Raises:
@@ -81,11 +81,11 @@ def _solve(matrix: NDArray[np.complex128], right: NDArray[np.complex128]) -> NDA
     hermitian = (matrix + matrix.conj().T) / 2
     scale = 1 / np.sqrt(np.abs(np.diag(hermitian)))
     values, vectors = np.linalg.eigh(hermitian * scale[:, None] * scale[None, :])
-    if values[0] < -1e-6:
+    if values[0] < -max(1e-6, dependent):
         raise InputError(
             'screening', f'the response has a negative eigenvalue ({values[0]:.3g})', 'The ground state is not stable'
         )
-    keep = values > _DEPENDENT
+    keep = values > dependent
     projected = vectors[:, keep].conj().T @ (right * scale[:, None])
     return scale[:, None] * (vectors[:, keep] @ (projected / values[keep, None]))
 

@@ -13,7 +13,7 @@ DEFAULTS: dict[str, Any] = {
     'head_correction': True,
     'symmetry': True,
     'symmetry_tolerance': 2e-3,
-    'tolerance': 1e-5,
+    'tolerance': 1e-4,
     'closure': True,
     'coverage_tolerance_ev': 0.05,
 }

@@ -167,7 +167,8 @@ class KoopmansKiWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         spec.exit_code(
             503,
             'ERROR_SCREENING_OUT_OF_RANGE',
-            message='A screening parameter is outside (0, 1]: {message}',
+            message='A screening parameter is outside (0, 1]: {message} With PBE or PBEsol and an empty function, take '
+            'LDA; otherwise a denser mesh or other Wannier functions.',
         )
         spec.exit_code(
             504,

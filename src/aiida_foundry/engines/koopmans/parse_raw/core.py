@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import simpson
-from scipy.special import spherical_jn
 
 from aiida_foundry.common.errors import InputError
 
 _OUTERMOST = 10.0  # bohr, where pw.x ends its radial integrals
+_BLOCK = 1000  # lengths at once
 
 
 def read_core_charge(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
@@ -48,6 +47,9 @@ def core_form_factor(
     last += 1 - last % 2  # Simpson's rule as in pw.x: an odd number of points
     r, weight = radii[:last], steps[:last]
     unique, inverse = np.unique(np.round(lengths, 9), return_inverse=True)
-    weighted = 4 * np.pi * r**2 * charge[:last] * weight
-    values = [simpson(weighted * spherical_jn(0, length * r), dx=1.0) for length in unique]
-    return np.array(values)[inverse].reshape(lengths.shape)
+    simpson = np.ones(last)
+    simpson[1:-1:2], simpson[2:-1:2] = 4, 2
+    weighted = 4 * np.pi / 3 * simpson * r**2 * charge[:last] * weight
+    blocks = [unique[start : start + _BLOCK] for start in range(0, len(unique), _BLOCK)]
+    values = np.concatenate([np.sinc(np.outer(block, r) / np.pi) @ weighted for block in blocks])
+    return np.asarray(values[inverse].reshape(lengths.shape))
