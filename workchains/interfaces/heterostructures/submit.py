@@ -13,6 +13,7 @@ from aiida_quantumespresso.workflows.protocols.utils import recursive_merge
 
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.screening.keys import content_key
+from aiida_foundry.workflows.interfaces.cost import estimate
 
 HERE = Path(__file__).parent
 
@@ -49,7 +50,8 @@ for rank in sorted(matches)[: plan['best']]:
     if (known := orm.QueryBuilder().append(orm.WorkChainNode, filters=same).first(flat=True)) is not None:
         print(f'{rank} has PK {known.pk}')
     elif '--dry-run' in sys.argv:
-        print(f'{rank} {key} {match["charge_e"]} e per cell')
+        hours = sum(step['core_seconds'] for step in estimate(builder)) / 3600
+        print(f'{rank} {key} {match["charge_e"]} e per cell, about {hours:.2g} core-hours')
     else:
         builder.metadata.label = key
         print(f'{rank} submitted as PK {submit(builder).pk}')
