@@ -91,9 +91,10 @@ class Stack:
         """Wait until a server accepts connections."""
         self.wait(name, lambda: _is_open(self.ports[name]))
 
-    def stop(self) -> None:
-        """End all servers, the last one first."""
-        for name, process in reversed(self.processes.items()):
+    def stop(self, *names: str) -> None:
+        """End these servers, or all, the last one first."""
+        for name in names or tuple(reversed(self.processes)):
+            process = self.processes.pop(name)
             # PostgreSQL: SIGTERM waits for its clients to leave, SIGINT ends their sessions
             process.send_signal(signal.SIGINT if name == 'postgres' else signal.SIGTERM)
             try:
@@ -263,7 +264,12 @@ Host {HOST}
   IdentityFile {home / 'id_ed25519'}
   UserKnownHostsFile {home / 'known_hosts'}
 """)
-    stack.start('sshd', ['/usr/sbin/sshd', '-D', '-e', '-f', str(folder / 'sshd_config')])
+    start_sshd(stack)
+
+
+def start_sshd(stack: Stack) -> None:
+    """Start the server of the login node, for the first time or again."""
+    stack.start('sshd', ['/usr/sbin/sshd', '-D', '-e', '-f', str(stack.folder / 'sshd' / 'sshd_config')])
     stack.wait_for_port('sshd')
 
 

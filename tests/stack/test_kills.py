@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from .conftest import wait_until
+from .services import start_sshd
 
 #: A code that writes into the work folder when it starts and ends, and takes some seconds.
 CODE = """
@@ -88,10 +90,9 @@ def test_job_runs_on_when_its_worker_is_killed(user, daemon, codes, victim, numb
     pk, ledger = start(user, codes['cluster'], number)
     wait_until(lambda: ledger.is_file() and 'start' in ledger.read_text())
     wait_until(lambda: user.python(STATE, str(pk))['number'])
-    (worker,) = user.workers()
-    if victim == 'daemon':
-        user.supervisor().kill()
-    worker.kill()
+    supervisor = user.supervisor()
+    for process in [supervisor, *supervisor.children(recursive=True)] if victim == 'daemon' else user.workers():
+        process.kill()
     if victim == 'daemon':
         assert user.run('verdi', '-p', 'cluster', 'daemon', 'start', '1').returncode == 0
     state = wait_for_end(user, pk)
@@ -100,22 +101,29 @@ def test_job_runs_on_when_its_worker_is_killed(user, daemon, codes, victim, numb
     assert (state['status'], state['jobs']) == (0, 1)
 
 
-def test_campaign_resumes_what_aiida_paused(user, daemon, codes):
-    """AiiDA pauses a job when the cluster does not answer; here somebody does."""
+@pytest.fixture
+def impatient(user, document) -> Iterator[None]:
+    """Let AiiDA pause what depends on a cluster that does not answer after two attempts, not after some minutes."""
+    options = {'transport.task_maximum_attempts': '2', 'transport.task_retry_initial_interval': '1'}
+    for name, value in options.items():
+        user.run('verdi', '-p', 'cluster', 'config', 'set', name, value)
+    yield
+    for name in options:
+        user.run('verdi', '-p', 'cluster', 'config', 'unset', name)
+
+
+def test_campaign_resumes_what_aiida_paused(user, impatient, daemon, codes):
+    """The cluster cannot be reached for a while: the campaign ends as paused, and goes on when it is started again."""
     content = yaml.safe_load((user.folder / 'campaign.yaml').read_text())
-    content |= {
-        'name': 'paused',
-        'structures': {'names': ['Si']},
-        'codes': {'code': codes['cluster']},
-        'clean': 'never',
-    }
+    content |= {'name': 'paused', 'structures': {'names': ['Si']}, 'codes': {'code': codes['cluster']}}
     (user.folder / 'paused.yaml').write_text(yaml.safe_dump(content))
     campaign = ('aiida-foundry', 'campaign')
     assert not user.run(*campaign, 'create', 'paused.yaml', '-p', 'cluster').returncode
     run = (*campaign, 'run', 'paused', '--daemon', '-p', 'cluster')
     driver = subprocess.Popen(run, env=user.environment, cwd=user.folder, stdin=subprocess.DEVNULL)
-    job = wait_until(lambda: user.python(WAITING))
-    assert not user.run('verdi', '-p', 'cluster', 'process', 'pause', str(job)).returncode
-    assert driver.wait(120) == 4
+    wait_until(lambda: user.python(WAITING))
+    user.stack.stop('sshd')
+    assert driver.wait(240) == 4
     assert '1 paused' in user.run(*campaign, 'status', 'paused', '-p', 'cluster').stdout
-    assert user.run(*run).returncode == 0
+    start_sshd(user.stack)
+    assert user.run(*run, seconds=240).returncode == 0
