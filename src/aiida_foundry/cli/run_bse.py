@@ -77,6 +77,7 @@ def bse_spectrum(
 
     from aiida_foundry.cli.launch import Job, load_code, require_daemon, start
     from aiida_foundry.cli.profile import load_profile
+    from aiida_foundry.workflows.bse.cost import estimate
 
     if (scissor is None) == (quasiparticles is None):
         raise InputError('--scissor, --quasiparticles', 'one of them is needed, and only one', 'Give one')
@@ -91,6 +92,7 @@ def bse_spectrum(
             code, crystal, corrections, protocol=protocol, overrides=overrides or None, pseudo_family=family
         ),
         code,
+        estimate,
     )
     context.exit(start(job, structure, cell, daemon=daemon, dry_run=dry_run, rerun=rerun, as_json=as_json))
 
@@ -142,6 +144,7 @@ def bse_ki(
 
     from aiida_foundry.cli.launch import Job, require_daemon, start
     from aiida_foundry.cli.profile import load_profile
+    from aiida_foundry.workflows.bse.cost import estimate
 
     overrides = options.parse_overrides(assignments)
     load_profile(profile)
@@ -161,6 +164,7 @@ def bse_ki(
             pseudo_family=family,
         ),
         codes['abinit'],
+        estimate,
     )
     context.exit(start(job, structure, cell, daemon=daemon, dry_run=dry_run, rerun=rerun, as_json=as_json))
 

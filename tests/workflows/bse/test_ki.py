@@ -45,6 +45,22 @@ def builder_of(codes, silicon, pbe_family):
     return _builder_of
 
 
+def test_cost_before_submission(builder_of):
+    """Others than KI share its ground state and screening."""
+    from aiida_foundry.workflows.bse.cost import estimate
+
+    steps = [step['step'] for step in estimate(builder_of(g0w0=True, scissor=0.7))]
+    assert steps[:3] == ['koopmans scf', 'koopmans states on the mesh', 'koopmans screening, at most']
+    ki = [step.removeprefix('ki ') for step in steps if step.startswith('ki ')]
+    assert ki == ['scf', 'states on the mesh', 'screening', 'Bethe-Salpeter equation', 'RPA']
+    assert [step for step in steps if step.startswith('gw ')] == [
+        'gw self-energy',
+        'gw Bethe-Salpeter equation',
+        'gw RPA',
+    ]
+    assert steps[-1] == 'scissor RPA'
+
+
 @pytest.mark.parametrize('protocol', ['fast', 'balanced', 'stringent'])
 def test_protocols(builder_of, serialise, protocol):
     """One mesh and one cutoff for all steps, whatever the protocols of the workflows say."""
