@@ -40,6 +40,15 @@ def test_file_without_checksum(files):
     assert checksums.damaged(shorter, contents.get, NAMES) == ['log.txt']
 
 
+def test_pattern(tmp_path):
+    """A pattern is expanded where the job ran; one that fits nothing does no harm."""
+    for name in ('a.out', 'plot1.cube', 'plot2.cube'):
+        (tmp_path / name).write_text(name)
+    for pattern, number in (('plot*.cube', 3), ('none*', 1)):
+        subprocess.run(['sh', '-c', checksums.command(['a.out'], pattern)], cwd=tmp_path, check=True)
+        assert len(checksums.parse((tmp_path / checksums.FILE).read_text())) == number
+
+
 def test_without_sha256sum_the_job_goes_on(tmp_path):
     done = subprocess.run(['/bin/sh', '-c', checksums.command(['log'])], cwd=tmp_path, env={'PATH': ''}, check=False)
     assert done.returncode == 0

@@ -10,18 +10,25 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from aiida.common.exceptions import NotExistent
 
 FILE = 'checksums.sha256'
 _LINE = re.compile(r'\\?([0-9a-f]{64}) [ *](.+)')
 
 
-def command(names: Iterable[str]) -> str:
+def command(names: Iterable[str], pattern: str = '') -> str:
     """Return the shell command that writes the checksums of those files that are there.
+
+    Args:
+        names: of files.
+        pattern: of further ones, as the shell expands it: never from a user.
 
     It does not change the exit status of the job, and is silent where ``sha256sum`` (GNU coreutils) is missing: then
     there is no file of checksums, and nothing to compare with.
     """
-    files = ' '.join(shlex.quote(name) for name in names)
+    files = ' '.join([*(shlex.quote(name) for name in names), pattern]).rstrip()
     return f'sha256sum -- {files} > {FILE} 2> /dev/null || true'
 
 
@@ -40,10 +47,32 @@ def damaged(listing: str, read: Callable[[str], bytes | None], expected: Iterabl
     return sorted(changed | unlisted)
 
 
+def damaged_in(retrieved: Any, expected: Iterable[str]) -> list[str]:
+    """Return the damaged files among those that a job retrieved; none where the job could not make checksums.
+
+    Args:
+        retrieved: ``FolderData`` of the job.
+        expected: files that must have a checksum if they are there.
+    """
+
+    def read(name: str) -> bytes | None:
+        try:
+            content: bytes = retrieved.base.repository.get_object_content(name, mode='rb')
+        except (FileNotFoundError, NotExistent):
+            return None
+        return content
+
+    listing = (read(FILE) or b'').decode('utf-8', errors='replace')
+    return damaged(listing, read, expected) if listing else []
+
+
 def parse(listing: str) -> dict[str, str]:
-    """Return the checksum of each file; lines that are not as ``sha256sum`` writes them are left out."""
+    """Return the checksum of each file by its name without folder, as it comes back.
+
+    Lines that are not as ``sha256sum`` writes them are left out.
+    """
     matches = (_LINE.fullmatch(line) for line in listing.splitlines())
-    return {match[2]: match[1] for match in matches if match}
+    return {match[2].rpartition('/')[2]: match[1] for match in matches if match}
 
 
 def _sha256(content: bytes | None) -> str | None:

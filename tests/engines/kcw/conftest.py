@@ -21,13 +21,17 @@ def read_output():
 def calculation(aiida_localhost):
     """Return a function: a finished calculation of a step with an output, as the parser sees it."""
 
-    def build(step: str, text: str, exit_status: int | None = None):
+    def build(step: str, text: str, exit_status: int | None = None, inputs=None, files=None):
         node = orm.CalcJobNode(computer=aiida_localhost, process_type=f'aiida.calculations:foundry.kcw.{step}')
         node.set_option('output_filename', 'aiida.out')
         if exit_status is not None:
             node.set_exit_status(exit_status)
+        for label, data in (inputs or {}).items():
+            node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC, label)
         node.store()
         retrieved = orm.FolderData()
+        for name, content in (files or {}).items():
+            retrieved.base.repository.put_object_from_bytes(content, name)
         if text:
             retrieved.base.repository.put_object_from_bytes(text.encode(), 'aiida.out')
         retrieved.base.links.add_incoming(node, LinkType.CREATE, 'retrieved')

@@ -76,6 +76,15 @@ def test_interrupted(chain, failed, label):
     assert handle(chain, failed(label)).status == OWN.ERROR_WALLTIME.status
 
 
+@pytest.mark.parametrize('label', ['ERROR_FILES_DAMAGED', 'ERROR_OUTPUT_INCONSISTENT'])
+def test_damaged(chain, failed, label):
+    """Once more from the same folder: the q-points that it has found are not in question, but its output is."""
+    parent = chain.ctx.inputs.parent_folder.uuid
+    assert handle(chain, failed(label)) is None
+    assert chain.ctx.inputs.parent_folder.uuid == parent
+    assert handle(chain, failed(label)).status == OWN.ERROR_UNRECOVERABLE.status
+
+
 def test_not_converged(chain, failed):
     parent = chain.ctx.inputs.parent_folder.uuid
     assert handle(chain, failed('ERROR_RESPONSE_NOT_CONVERGED')) is None

@@ -47,6 +47,8 @@ def test_densities(inputs, file_regression):
         'wannier_emp_u_dis.mat',
         'wannier_emp_centres.xyz',
     ]
+    assert 'checksums.sha256' in calc_info.retrieve_list
+    assert 'aiida.out' in calc_info.append_text
     assert [(source, target) for _, source, target in calc_info.remote_copy_list] == [('/scratch/parent/out', './out/')]
 
 

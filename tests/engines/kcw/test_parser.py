@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
+import numpy as np
 import pytest
+from aiida import orm
 from aiida.engine import CalcJob
 
 from aiida_foundry.engines.kcw.exit_codes import EXIT_CODES, classify_message
@@ -77,6 +81,69 @@ def converged(text: str) -> str:
 )
 def test_damaged_outputs(calculation, read_output, step, case, change, label):
     assert label_of(parse(calculation(step, change(read_output(case))))[1]) == label
+
+
+@pytest.mark.parametrize(
+    ('step', 'case', 'old', 'new', 'message'),
+    [
+        ('screen', 'screen_si', 'rPi_q =     0.00413913', 'rPi_q =            NaN', 'integrals'),
+        ('screen', 'screen_si', 'relaxed =      0.12823388', 'relaxed =      0.12923388', 'screening parameters'),
+        ('screen', 'screen_si222', '* =     3   relaxed =      0.06', '* =     3   relaxed =      0.07', 'copies'),
+        ('screen', 'screen_si_head_1', 'PI(q+G=0) estimation', 'nothing', 'head'),
+        ('screen', 'screen_si', '[Cryst]', '[tsyrC]', 'q-points'),
+        ('screen', 'screen_si', '# tr2 ', '# 2rt ', 'tr2'),
+        ('ham', 'ham_si', '(ev):     5.4709', '(ev):     5.4809', 'band edges of KI'),
+        ('ham', 'ham_si', 'wann_emp        =                 4', 'wann_emp        =                 3', 'number of'),
+        (
+            'ham',
+            'ham_si',
+            'iwann =     8   alpha =      0.23808883',
+            'iwann =     8   alpha =         NaN',
+            'number of',
+        ),
+        ('wann2kcw', 'wann2kcw_si', '# calculation ', '# noitaluclac ', 'calculation'),
+    ],
+)
+def test_contradictions(calculation, read_output, step, case, old, new, message):
+    text = read_output(case).replace('uPi(q+G=0) estimation', 'uPI(q+G=0) estimation') if message == 'head' else None
+    text = (text or read_output(case)).replace('rPi(q+G=0) ', 'rPI(q+G=0) ')
+    assert old in text
+    _, process = parse(calculation(step, text.replace(old, new)))
+    assert label_of(process) == 'ERROR_OUTPUT_INCONSISTENT'
+    assert message in process.exit_message
+
+
+@pytest.mark.parametrize(
+    ('namelists', 'alpha', 'message'),
+    [
+        ({'CONTROL': {'mp1': 2, 'mp2': 2, 'mp3': 2}, 'HAM': {'on_site_only': True}}, 0.30564478, None),
+        ({'CONTROL': {'mp1': 4, 'mp2': 4, 'mp3': 4}}, 0.30564478, 'MP grid'),
+        ({'HAM': {'on_site_only': False}}, 0.30564478, 'on_site_only'),
+        ({}, 0.31, 'screening parameters'),
+    ],
+)
+def test_output_of_other_inputs(calculation, read_output, namelists, alpha, message):
+    alphas = [alpha, 0.30564459, 0.30564461, 0.30564469, 0.23808832, 0.23808835, 0.23808973, 0.23808883]
+    inputs = {'parameters': orm.Dict(namelists), 'screening': orm.ArrayData({'alpha': np.array(alphas)})}
+    _, process = parse(calculation('ham', read_output('ham_si'), inputs=inputs))
+    assert label_of(process) == (message and 'ERROR_OUTPUT_INCONSISTENT')
+    assert message is None or message in process.exit_message
+
+
+def test_checksum(calculation, read_output):
+    text = read_output('ham_si')
+    files = {'checksums.sha256': f'{hashlib.sha256(text.encode()).hexdigest()}  aiida.out\n'.encode()}
+    assert parse(calculation('ham', text, files=files))[1].is_finished_ok
+    changed = calculation('ham', text.replace('5.4709', '5.4708'), files=files)
+    assert label_of(parse(changed)[1]) == 'ERROR_FILES_DAMAGED'
+
+
+def test_continued_run_has_the_head(calculation, read_output):
+    """A run that goes on behind Γ does not print the head again, but at its start."""
+    text = read_output('screen_si_head_1').replace('rPi(q+G=0)     0.03722977', '')
+    results, process = parse(calculation('screen', text))
+    assert process.is_finished_ok, process.exit_message
+    assert results['screening'].get_array('head') == pytest.approx([0.03722977, 0.44675724], abs=5e-9)
 
 
 def test_walltime(calculation, read_output):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -96,14 +97,42 @@ def test_results(parse):
         ({'aiida__ki__npz': arrays(screened_q=None)}, 'ERROR_RESULTS_MISSING'),
         ({'aiida__ki__npz': arrays(bare=np.full(8, np.nan))}, 'ERROR_NOT_A_NUMBER'),
         ({'aiida__ki__npz': arrays(koopmans_energies=np.full((1, 8, 50), np.nan))}, 'ERROR_NOT_A_NUMBER'),
-        (
-            {'aiida__ki__npz': arrays(alpha=np.array([0.3, 1.01, 0.2, 0.2, 0.2, 0.2, 0.2, 0.0]))},
-            'ERROR_SCREENING_OUT_OF_RANGE',
-        ),
     ],
 )
 def test_exit_codes(parse, changes, label):
     assert parse(**changes)[1].exit_status == CODES[label].status
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'aiida__ki__npz': (FIXTURES / 'alp_pbe_321/results/aiida.ki.npz').read_bytes()}, 'mesh'),
+        ({'aiida__ki__json': report(alpha=[0.2] * 8)}, 'screening parameters'),
+        ({'aiida__ki__json': report(head_correction_ev=0.0)}, 'sum of bare integrals'),
+        ({'aiida__ki__json': report(functional='pbe')}, 'functional'),
+        ({'aiida__ki__json': report(bands=49)}, 'size of ks_energies'),
+        ({'aiida__ki__npz': arrays(qp_energies=np.zeros((1, 8, 50)))}, 'quasiparticle energies'),
+        ({'aiida__ki__npz': arrays(screened=np.full(8, 0.1))}, 'ratio of integrals'),
+    ],
+)
+def test_contradictions(parse, changes, message):
+    _, process = parse(**changes)
+    assert process.exit_status == CODES.ERROR_OUTPUT_INCONSISTENT.status
+    assert message in process.exit_message
+
+
+@pytest.mark.parametrize(
+    'content', [b'[]', b'{"completed": true}', report(threads='four'), report().replace(b'13.0', b'NaN')]
+)
+def test_no_such_report(parse, content):
+    assert parse(aiida__ki__json=content)[1].exit_status == CODES.ERROR_RESULTS_MISSING.status
+
+
+def test_checksums(parse):
+    sums = ''.join(f'{hashlib.sha256((CASE / name).read_bytes()).hexdigest()}  {name}\n' for name in FILES).encode()
+    assert parse(checksums__sha256=sums)[1].is_finished_ok
+    _, process = parse(checksums__sha256=sums, aiida__out=b'JOB DONE.')
+    assert process.exit_status == CODES.ERROR_FILES_DAMAGED.status
 
 
 def test_bad_functions(parse):

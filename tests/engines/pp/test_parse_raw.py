@@ -45,8 +45,8 @@ def test_three_digit_exponents():
     header, _, body = text.partition('\n' + text.splitlines()[8])
     first = (text.splitlines()[8] + body).split()
     first[0] = '0.14812-100'
-    assert parse_cube(header + '\n' + ' '.join(first)).values == pytest.approx(
-        parse_cube(header + '\n' + ' '.join(['0.0', *first[1:]])).values
+    assert parse_cube(header + '\n' + ' '.join(first) + '\n').values == pytest.approx(
+        parse_cube(header + '\n' + ' '.join(['0.0', *first[1:]]) + '\n').values
     )
 
 
@@ -55,6 +55,7 @@ def test_three_digit_exponents():
     [
         (lambda text: '\n'.join(text.splitlines()[:-3]), 'where the header announces 4096'),
         (lambda text: text[:100], 'within its header'),
+        (lambda text: text[:-2], 'within a number'),
         (lambda text: text.rsplit(maxsplit=1)[0] + ' NaN\n', 'no numbers'),
         (lambda text: text.rsplit(maxsplit=1)[0] + ' ********\n', 'could not convert'),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,14 @@ from aiida.common import LinkType
 from aiida.plugins import ParserFactory
 from aiida_quantumespresso.calculations.pp import PpCalculation
 
+from aiida_foundry.engines.pp.parser import planar_options
+
 FIXTURES = Path(__file__).parents[2] / 'fixtures' / 'pp'
+PLOTS = {'potential': 11, 'ldos': 3}
+
+
+def cube(number: int) -> bytes:
+    return gzip.decompress((FIXTURES / f'ldos/aiida.filplot{number:03d}aiida.fileout.gz').read_bytes())
 
 
 @pytest.fixture
@@ -22,7 +30,7 @@ def parse(aiida_localhost, tmp_path):
         node = orm.CalcJobNode(computer=aiida_localhost, process_type='aiida.calculations:quantumespresso.pp')
         node.set_option('resources', {'num_machines': 1, 'num_mpiprocs_per_machine': 1})
         node.set_option('output_filename', 'aiida.out')
-        parameters = orm.Dict({'INPUTPP': {'plot_num': 11}, 'PLOT': {'iflag': 3}}).store()
+        parameters = orm.Dict({'INPUTPP': {'plot_num': PLOTS[case]}, 'PLOT': {'iflag': 3}}).store()
         node.base.links.add_incoming(parameters, LinkType.INPUT_CALC, 'parameters')
         node.store()
         contents = {'aiida.out': (FIXTURES / case / 'aiida.out').read_bytes()}
@@ -31,7 +39,7 @@ def parse(aiida_localhost, tmp_path):
         contents |= changes or {}
         retrieved = orm.FolderData()
         for name, content in contents.items():
-            if content is not None and name == 'aiida.out':
+            if content is not None and not name.endswith('fileout'):
                 retrieved.base.repository.put_object_from_bytes(content, name)
             elif content is not None:
                 (tmp_path / name).write_bytes(content)
@@ -60,6 +68,24 @@ def test_local_densities_of_states(parse):
     assert data.get_array('broadenings').tolist() == [0.3] * 3
 
 
+def test_checksums_are_those_of_a_real_shell(parse, tmp_path):
+    """The options make the job write checksums of all its results; the user's own commands stay."""
+    options = planar_options({'append_text': 'echo mine > mine.txt'})
+    assert options['additional_retrieve_list'] == ['checksums.sha256']
+    job = tmp_path / 'job'
+    job.mkdir()
+    (job / 'aiida.out').write_bytes((FIXTURES / 'ldos/aiida.out').read_bytes())
+    for number in (1, 2, 3):
+        (job / f'aiida.filplot{number:03d}aiida.fileout').write_bytes(cube(number))
+    subprocess.run(['bash', '-e', '-c', options['append_text']], cwd=job, check=True)
+    assert (job / 'mine.txt').exists()
+    listing = {'checksums.sha256': (job / 'checksums.sha256').read_bytes()}
+    assert len(listing['checksums.sha256'].splitlines()) == 4
+    assert parse('ldos', listing)[1].exit_status == 0
+    changed = {'aiida.filplot002aiida.fileout': cube(2).replace(b'E+00', b'E-01', 1)}
+    assert parse('ldos', listing | changed)[1].exit_status == CODES.ERROR_OUTPUT_DATAFILE_READ.status
+
+
 CODES = PpCalculation.exit_codes
 
 
@@ -71,6 +97,10 @@ CODES = PpCalculation.exit_codes
         ('potential', {'aiida.fileout': None}, CODES.ERROR_OUTPUT_DATAFILE_MISSING),
         ('potential', {'aiida.fileout': b''}, CODES.ERROR_OUTPUT_DATAFILE_PARSE),
         ('ldos', {'aiida.filplot003aiida.fileout': None}, CODES.ERROR_OUTPUT_DATAFILE_MISSING),
+        ('ldos', {'aiida.filplot003aiida.fileout': cube(2)}, CODES.ERROR_OUTPUT_DATAFILE_PARSE),
+        ('ldos', {'aiida.filplot003aiida.fileout': cube(3)[:-1]}, CODES.ERROR_OUTPUT_DATAFILE_PARSE),
+        ('ldos', {'aiida.out': (FIXTURES / 'potential/aiida.out').read_bytes()}, CODES.ERROR_OUTPUT_STDOUT_PARSE),
+        ('ldos', {'checksums.sha256': b'0' * 64 + b'  aiida.out\n'}, CODES.ERROR_OUTPUT_DATAFILE_READ),
     ],
 )
 def test_exit_codes(parse, case, changes, expected):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from aiida_quantumespresso.calculations.pw import PwCalculation
 from aiida_quantumespresso.parsers.parse_xml import parse
 from xmlschema import XMLSchema
 
+from aiida_foundry.engines.pw.options import checked_options
 from aiida_foundry.engines.pw.parser import SharedSchemaPwParser, read_schema
 
 FIXTURES = Path(__file__).parents[2] / 'fixtures' / 'pw'
@@ -127,3 +129,40 @@ def test_nan_is_no_result(make_calculation):
     )
     assert run.exit_status == PwCalculation.exit_codes.ERROR_UNEXPECTED_PARSER_EXCEPTION.status
     assert 'output_parameters' not in outputs
+
+
+@pytest.mark.parametrize(
+    ('name', 'old', 'new', 'reason'),
+    [
+        ('data-file-schema.xml', b'ks_energies', b'seigrene_sk', 'invalid: /'),
+        ('data-file-schema.xml', b'>fixed<', b'>dexif<', 'invalid: occupations'),
+        ('aiida.out', b'one-electron', b'norutcele', 'invalid: energy_one_electron'),
+    ],
+)
+def test_what_is_left_out_is_an_error(make_calculation, name, old, new, reason):
+    """aiida-quantumespresso leaves it out and calls that a success."""
+    content = (FIXTURES / 'si' / name).read_bytes()
+    assert old in content
+    node = make_calculation('si', {name: content.replace(old, new)})
+    _, run = SharedSchemaPwParser.parse_from_node(node, store_provenance=False)
+    assert run.exit_status == PwCalculation.exit_codes.ERROR_UNEXPECTED_PARSER_EXCEPTION.status
+    assert reason in run.exit_message
+
+
+def test_checksums_are_those_of_a_real_shell(make_calculation, tmp_path):
+    options = checked_options({'append_text': 'echo mine > mine.txt', 'withmpi': False})
+    assert (options['parser_name'], options['withmpi']) == ('foundry.pw', False)
+    files = {name: (FIXTURES / 'si' / name).read_bytes() for name in ('aiida.out', 'data-file-schema.xml')}
+    (tmp_path / 'out/aiida.save').mkdir(parents=True)
+    (tmp_path / 'aiida.out').write_bytes(files['aiida.out'])
+    (tmp_path / 'out/aiida.save/data-file-schema.xml').write_bytes(files['data-file-schema.xml'])
+    subprocess.run(['bash', '-e', '-c', options['append_text']], cwd=tmp_path, check=True)
+    assert (tmp_path / 'mine.txt').exists()
+    sums = {'checksums.sha256': (tmp_path / 'checksums.sha256').read_bytes()}
+    _, run = SharedSchemaPwParser.parse_from_node(make_calculation('si', sums), store_provenance=False)
+    assert run.exit_status == 0
+    for name, content in files.items():
+        node = make_calculation('si', {**sums, name: content + b'\n'})
+        _, run = SharedSchemaPwParser.parse_from_node(node, store_provenance=False)
+        assert run.exit_status == PwCalculation.exit_codes.ERROR_UNEXPECTED_PARSER_EXCEPTION.status
+        assert f'{name}: not what the job wrote' in run.exit_message

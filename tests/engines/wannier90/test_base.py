@@ -86,8 +86,9 @@ def test_spread(failed_chain):
     assert handle(chain, node).status == OWN.ERROR_CONVERGENCE.status
 
 
-def test_lost_output(failed_chain):
-    chain, node = failed_chain('ERROR_OUTPUT_INCOMPLETE')
+@pytest.mark.parametrize('label', ['ERROR_OUTPUT_INCOMPLETE', 'ERROR_FILES_DAMAGED', 'ERROR_OUTPUT_INCONSISTENT'])
+def test_lost_output(failed_chain, label):
+    chain, node = failed_chain(label)
     before = keywords(chain)
     assert handle(chain, node) is None
     assert keywords(chain) == before

@@ -10,6 +10,7 @@ from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.plugins import CalculationFactory
 
+from aiida_foundry.engines.checksums import FILE
 from aiida_foundry.engines.wannier90.calculation import Wannier90Calculation
 from aiida_foundry.engines.wannier90.input_file import band_ranges, mesh_points
 
@@ -34,14 +35,15 @@ def test_input_file(inputs, file_regression):
     assert calc_info.codes_info[0].cmdline_params == ['aiida']
     links = [(source, target) for _, source, target in calc_info.remote_symlink_list]
     assert links == [(f'/scratch/overlaps/aiida.{suffix}', f'aiida.{suffix}') for suffix in ('amn', 'mmn', 'eig')]
-    assert {'aiida.wout', 'aiida.werr', 'aiida_u.mat', 'aiida_u_dis.mat'} <= set(calc_info.retrieve_list)
+    assert {'aiida.wout', 'aiida.werr', 'aiida_u.mat', 'aiida_u_dis.mat', FILE} <= set(calc_info.retrieve_list)
+    assert 'aiida_u_dis.mat' in calc_info.append_text
 
 
 def test_neighbours_only(inputs):
     keywords = orm.Dict({'num_wann': 4, 'num_bands': 12, 'exclude_bands': '1-4', 'auto_projections': True})
     text, calc_info = prepare(inputs(overlaps=None, projections=None, parameters=keywords))
     assert calc_info.codes_info[0].cmdline_params == ['-pp', 'aiida']
-    assert calc_info.retrieve_list == ['aiida.wout', 'aiida.werr', 'aiida.nnkp']
+    assert calc_info.retrieve_list == ['aiida.wout', 'aiida.werr', 'aiida.nnkp', FILE]
     assert 'begin projections' not in text
 
 

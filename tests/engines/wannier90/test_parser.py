@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+
 import numpy as np
 import pytest
 from aiida.engine import CalcJob
@@ -70,6 +73,8 @@ def test_failures(calculation, read_case, case, label, message):
     files = {**read_case('si_empty'), **read_case(case)}
     if 'aiida.werr' in files:
         files.pop('aiida.wout')
+    else:
+        files['aiida.wout'] = re.sub(b'started on .{21}', b'started on 24Nov2026 at 16:45:39', files['aiida.wout'])
     _, process = parse(calculation(files))
     assert label_of(process) == label
     assert message in process.exit_message
@@ -97,6 +102,50 @@ def test_failures(calculation, read_case, case, label, message):
 def test_damaged_files(calculation, read_case, change, label):
     _, process = parse(calculation(change(read_case('si_empty'))))
     assert label_of(process) == label
+
+
+@pytest.mark.parametrize(
+    ('name', 'old', 'new', 'message'),
+    [
+        ('aiida.wout', b'Omega I      =     6.680151914', b'Omega I      =            NaN', 'spreads in the main'),
+        ('aiida.wout', b'Omega Total  =     7.98', b'Omega Total  =     7.99', 'spreads in the main'),
+        (
+            'aiida.wout',
+            b'spreads ( -0.000000,  0.000000, -0.000001',
+            b'spreads ( -0.000000,  0.100000, -0.000001',
+            'centres',
+        ),
+        ('aiida.wout', b'Extraction', b'noitcartxE', 'disentanglement in the main'),
+        ('aiida.wout', b'Inner:', b'renni:', 'frozen window in the main'),
+        ('aiida.wout', b'Grid size =  2', b'Grid size =  3', 'mesh in the main'),
+        ('aiida_u.mat', b'at 16:45:39', b'at 16:45:38', 'date of aiida_u.mat'),
+        ('aiida_u.mat', b'+0.5000000000', b'+0.2500000000', 'k-points of aiida_u.mat'),
+    ],
+)
+def test_contradictions(calculation, read_case, name, old, new, message):
+    files = read_case('si_empty')
+    assert old in files[name]
+    _, process = parse(calculation({**files, name: files[name].replace(old, new)}))
+    assert label_of(process) == 'ERROR_OUTPUT_INCONSISTENT'
+    assert message in process.exit_message
+
+
+def test_matrices_of_another_run(calculation, read_case):
+    """Those of the occupied bands are unitary and of the same mesh; they were written before the run began."""
+    files = {**read_case('si_empty'), 'aiida_u.mat': read_case('si_occupied')['aiida_u.mat']}
+    assert label_of(parse(calculation(files))[1]) == 'ERROR_OUTPUT_INCONSISTENT'
+
+
+@pytest.mark.parametrize('name', ['aiida.wout', 'aiida_u.mat', 'aiida_u_dis.mat', 'aiida_centres.xyz'])
+def test_checksums(calculation, read_case, name):
+    """A file that reads well is refused if it is not what the job wrote."""
+    files = read_case('si_empty')
+    sums = ''.join(f'{hashlib.sha256(content).hexdigest()}  {key}\n' for key, content in files.items()).encode()
+    assert parse(calculation({**files, 'checksums.sha256': sums}))[1].is_finished_ok
+    changed = {**files, name: files[name] + b' ', 'checksums.sha256': sums}
+    _, process = parse(calculation(changed))
+    assert label_of(process) == 'ERROR_FILES_DAMAGED'
+    assert name in process.exit_message
 
 
 def _scaled(content: bytes) -> bytes:

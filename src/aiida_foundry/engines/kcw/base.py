@@ -123,6 +123,20 @@ class KcwScreenBaseWorkChain(BaseRestartWorkChain):
         self.ctx.inputs.parent_folder = calculation.outputs.remote_folder
         return self._restart(calculation, 'continue from its folder')
 
+    @process_handler(
+        priority=585,
+        exit_codes=[CALCULATION_CODES.ERROR_FILES_DAMAGED, CALCULATION_CODES.ERROR_OUTPUT_INCONSISTENT],
+    )
+    def handle_output_damaged(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:
+        """Run once more.
+
+        Cause: a disk or a transfer. Remedy: the same run again, from the same folder. Gives up: at the second time.
+        """
+        if self._count('damage') > 1:
+            exit_code = self.exit_codes.ERROR_UNRECOVERABLE.format(message=calculation.exit_message)
+            return self._give_up(calculation, exit_code)
+        return self._restart(calculation, 'the same run again')
+
     @process_handler(priority=580, exit_codes=CALCULATION_CODES.ERROR_RESPONSE_NOT_CONVERGED)
     def handle_not_converged(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:
         """Iterate longer, then mix less.

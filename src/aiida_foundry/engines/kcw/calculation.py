@@ -11,6 +11,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJobProcessSpec
 from aiida_quantumespresso.calculations.namelists import NamelistsCalculation
 
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.kcw.exit_codes import define_exit_codes
 
 SEEDNAME = 'wannier'
@@ -63,6 +64,8 @@ class KcwCalculation(NamelistsCalculation):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the input file and add the files of Wannier90."""
         calc_info = super().prepare_for_submission(folder)
+        calc_info.append_text = checksums.command([self.options.output_filename])
+        calc_info.retrieve_list.append(checksums.FILE)
         for manifold, files in _WANNIER_FILES.items():
             node = self.inputs[manifold]
             calc_info.local_copy_list += [

@@ -16,6 +16,8 @@ EXIT_CODES: dict[str, tuple[int, str]] = {
     'ERROR_SCREENING_NOT_READ': (321, 'kcw.x found no screening parameters and set all of them to 1.'),
     'ERROR_RESULTS_MISSING': (330, 'kcw.x finished, but results are missing: {message}'),
     'ERROR_NOT_A_NUMBER': (332, 'Results are no numbers.'),
+    'ERROR_FILES_DAMAGED': (335, 'Files are not what the job wrote, by their checksums: {message}'),
+    'ERROR_OUTPUT_INCONSISTENT': (336, 'The output contradicts itself or the input: {message}'),
     'ERROR_RESPONSE_NOT_CONVERGED': (340, 'A linear response did not converge: {message}'),
     'ERROR_KCW': (350, 'kcw.x stopped with an error: {message}'),
     'ERROR_SCREENING_OUT_OF_RANGE': (
@@ -37,6 +39,8 @@ TRANSIENT = (
     'ERROR_OUTPUT_STDOUT_MISSING',
     'ERROR_OUTPUT_STDOUT_INCOMPLETE',
     'ERROR_OUT_OF_WALLTIME',
+    'ERROR_FILES_DAMAGED',
+    'ERROR_OUTPUT_INCONSISTENT',
     'ERROR_KCW',  # among them errors of reading and writing
 )
 

@@ -11,7 +11,9 @@ from aiida.common.exceptions import NotExistent
 from aiida.engine import CalcJob, ExitCode
 from aiida.parsers.parser import Parser
 
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.kcw.exit_codes import classify_message
+from aiida_foundry.engines.kcw.parse_raw import consistency
 from aiida_foundry.engines.kcw.parse_raw.ham import Hamiltonian, parse_ham, star_spread
 from aiida_foundry.engines.kcw.parse_raw.run import KcwRun, parse_run, to_reduced
 from aiida_foundry.engines.kcw.parse_raw.screen import Screening, parse_screen
@@ -26,12 +28,15 @@ GAUGE_TOLERANCE = 0.005
 class KcwParser(Parser):
     """Parse the retrieved files of a step of kcw.x.
 
-    ``JOB DONE`` is not believed. The exit code is the first that applies of: no output; a message of kcw.x; killed;
-    results missing or no numbers; not converged; functions that break the symmetry; screening outside (0, 1].
+    ``JOB DONE`` is not believed. The exit code is the first that applies of: output damaged since the job wrote it; no
+    output; a message of kcw.x; killed; results missing, no numbers or contradicting each other or the input; not
+    converged; functions that break the symmetry; screening outside (0, 1].
     """
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Attach the outputs and return the exit code, None for success."""
+        if damaged := checksums.damaged_in(self.retrieved, [self.node.get_option('output_filename')]):
+            return self.exit_codes.ERROR_FILES_DAMAGED.format(message=', '.join(damaged))
         text = self._read_output()
         if not text:
             return self.exit_codes.ERROR_OUTPUT_STDOUT_MISSING
@@ -41,9 +46,14 @@ class KcwParser(Parser):
             'screen': self._parse_screening,
             'ham': self._parse_energies,
         }
-        failure = self._failure_of_run(run)
-        section = sections.get(self.node.process_class.STEP)
+        failure = self._failure_of_run(run) or self._failure_to_do_as_told(run)
+        section = sections.get(self._step)
         return failure or (section(run, text) if section else None)
+
+    @property
+    def _step(self) -> str:
+        step: str = self.node.process_class.STEP
+        return step
 
     def _read_output(self) -> str:
         try:
@@ -56,7 +66,7 @@ class KcwParser(Parser):
         results: dict[str, Any] = {
             'code_version': run.version,
             'warnings': list(run.warnings),
-            'settings': run.settings,
+            'settings': consistency.wanted_settings(run, self._step),
         }
         if run.wall_time is not None and run.cpu_time is not None:
             results |= {'wall_time_seconds': run.wall_time, 'cpu_time_seconds': run.cpu_time}
@@ -73,6 +83,16 @@ class KcwParser(Parser):
             return self.exit_codes.ERROR_OUT_OF_WALLTIME
         return self.exit_codes.ERROR_OUTPUT_STDOUT_INCOMPLETE
 
+    def _failure_to_do_as_told(self, run: KcwRun) -> ExitCode | None:
+        """Return which settings are not those of the input: the output is of another run, or damaged."""
+        parameters = self.node.inputs.parameters.get_dict() if 'parameters' in self.node.inputs else {}
+        return self._refuse(consistency.setting_contradictions(run, self._step, parameters))
+
+    def _refuse(self, contradictions: list[str]) -> ExitCode | None:
+        if not contradictions:
+            return None
+        return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=', '.join(contradictions))
+
     def _parse_screening(self, run: KcwRun, text: str) -> ExitCode | None:
         """Attach integrals and screening parameters."""
         screening = parse_screen(text)
@@ -82,10 +102,13 @@ class KcwParser(Parser):
             name: getattr(screening, name)
             for name in ('orbitals', 'alpha', 'self_hartree', 'computed', 'points', 'integrals')
         }
-        arrays |= {'qpoints': run.reduced, 'head': np.array(screening.head)}
+        arrays |= {'qpoints': run.reduced, 'head': np.array(screening.head or (0.0, 0.0))}
         self.out('screening', orm.ArrayData(arrays))
         if not np.isfinite([*screening.alpha, *screening.integrals.ravel()]).all():
             return self.exit_codes.ERROR_NOT_A_NUMBER
+        wrong = consistency.mesh_contradictions(run) + consistency.screening_contradictions(run, screening)
+        if failure := self._refuse(wrong):
+            return failure
         return self._failure_to_converge(run, screening) or self._check_alpha(screening.orbitals, screening.alpha)
 
     def _failure_to_converge(self, run: KcwRun, screening: Screening) -> ExitCode | None:
@@ -116,6 +139,10 @@ class KcwParser(Parser):
         self.out('koopmans', orm.ArrayData(arrays))
         if len(result.alpha) == 0:
             return self.exit_codes.ERROR_SCREENING_NOT_READ
+        alpha = self.node.inputs.screening.get_array('alpha') if 'screening' in self.node.inputs else None
+        wrong = consistency.mesh_contradictions(run) + consistency.energy_contradictions(run, result, alpha)
+        if failure := self._refuse(wrong):
+            return failure
         return self._check_gauge(run, result) or self._check_alpha(range(1, len(result.alpha) + 1), result.alpha)
 
     def _check_gauge(self, run: KcwRun, result: Hamiltonian) -> ExitCode | None:

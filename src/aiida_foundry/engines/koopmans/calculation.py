@@ -12,6 +12,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
 from aiida_foundry.common.errors import InputError
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.koopmans import validation
 from aiida_foundry.engines.koopmans.exit_codes import define_exit_codes
 
@@ -138,7 +139,9 @@ class KiCalculation(CalcJob):
             calc_info.remote_copy_list = [
                 (earlier.computer.uuid, f'{earlier.get_remote_path()}/{CHECKPOINT}', CHECKPOINT)
             ]
-        calc_info.retrieve_list = [self.options.output_filename, REPORT_FILE, ARRAYS_FILE]
+        results = [self.options.output_filename, REPORT_FILE, ARRAYS_FILE]
+        calc_info.append_text = checksums.command(results)
+        calc_info.retrieve_list = [*results, checksums.FILE]
         return calc_info
 
     def _job(self) -> dict[str, Any]:

@@ -12,6 +12,8 @@ EXIT_CODES: dict[str, tuple[int, str]] = {
     'ERROR_OUT_OF_WALLTIME': (320, 'The time was over. Give the folder as `restart_folder` to go on.'),
     'ERROR_RESULTS_MISSING': (330, 'aiida-foundry-ki finished, but results are missing or unreadable: {message}'),
     'ERROR_NOT_A_NUMBER': (332, 'Results are no numbers: {message}'),
+    'ERROR_FILES_DAMAGED': (335, 'Files are not what the job wrote, by their checksums: {message}'),
+    'ERROR_OUTPUT_INCONSISTENT': (336, 'The results contradict each other or the input: {message}'),
     'ERROR_SCREENING_OUT_OF_RANGE': (
         501,
         'A screening parameter is outside (0, 1]: {message}. The Wannier functions or the mesh are to blame.',
@@ -26,6 +28,8 @@ TRANSIENT = (
     'ERROR_INPUT_REFUSED',  # the remote folder of the ground state may have been damaged
     'ERROR_OUT_OF_WALLTIME',
     'ERROR_RESULTS_MISSING',
+    'ERROR_FILES_DAMAGED',
+    'ERROR_OUTPUT_INCONSISTENT',
 )
 
 

@@ -11,20 +11,26 @@ from aiida.engine import CalcJob, ExitCode
 from aiida.parsers.parser import Parser
 from numpy.typing import NDArray
 
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.koopmans.calculation import ARRAYS_FILE, REPORT_FILE
 from aiida_foundry.engines.koopmans.parse_raw import results
+from aiida_foundry.engines.koopmans.parse_raw.consistency import contradictions
 
 
 class KiParser(Parser):
     """Parse the retrieved files of a ``KiCalculation``.
 
-    The exit code is the first that applies of: no output; crashed; killed; input refused; time over; results missing
-    or no numbers; screening parameters outside (0, 1].
+    The exit code is the first that applies of: files damaged since the job wrote them; no output; crashed; killed;
+    input refused; time over; results missing, no numbers or contradicting each other or the input; screening parameters
+    outside (0, 1].
     """
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Attach the outputs and return the exit code, None for success."""
-        text = self._read(self.node.get_option('output_filename')).decode('utf-8', errors='replace')
+        output = self.node.get_option('output_filename')
+        if damaged := checksums.damaged_in(self.retrieved, [output, REPORT_FILE, ARRAYS_FILE]):
+            return self.exit_codes.ERROR_FILES_DAMAGED.format(message=', '.join(damaged))
+        text = self._read(output).decode('utf-8', errors='replace')
         content = self._read(REPORT_FILE)
         if not content:
             return self._failure_without_report(text)
@@ -35,13 +41,7 @@ class KiParser(Parser):
         self.out('output_parameters', orm.Dict(_with_core_seconds(report)))
         if 'error' in report:
             return self.exit_codes.ERROR_INPUT_REFUSED.format(message=report['error'])
-        if not report['completed']:
-            return self.exit_codes.ERROR_OUT_OF_WALLTIME
-        try:
-            arrays = results.parse_arrays(self._read(ARRAYS_FILE))
-        except results.UnreadableResultsError as error:
-            return self.exit_codes.ERROR_RESULTS_MISSING.format(message=str(error))
-        return self._attach(arrays)
+        return self._attach(report) if report['completed'] else self.exit_codes.ERROR_OUT_OF_WALLTIME
 
     def _read(self, name: str) -> bytes:
         """Return the content of a retrieved file, empty if it is not there."""
@@ -60,16 +60,26 @@ class KiParser(Parser):
             return self.exit_codes.ERROR_OUT_OF_WALLTIME
         return self.exit_codes.ERROR_OUTPUT_INCOMPLETE if text else self.exit_codes.ERROR_OUTPUT_MISSING
 
-    def _attach(self, arrays: dict[str, NDArray[Any]]) -> ExitCode | None:
+    def _attach(self, report: dict[str, Any]) -> ExitCode | None:
+        """Attach the arrays of a finished run after checking that they are whole and belong to its report."""
+        try:
+            arrays = results.parse_arrays(self._read(ARRAYS_FILE))
+        except results.UnreadableResultsError as error:
+            return self.exit_codes.ERROR_RESULTS_MISSING.format(message=str(error))
         if bad := results.not_finite(arrays):
             return self.exit_codes.ERROR_NOT_A_NUMBER.format(message=', '.join(bad))
+        parameters = self.node.inputs.parameters.get_dict() if 'parameters' in self.node.inputs else {}
+        if wrong := contradictions(report, arrays, parameters):
+            return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=', '.join(wrong))
         quasiparticles = orm.ArrayData({name: arrays[name] for name in results.QUASIPARTICLES})
         screening = orm.ArrayData({name: arrays[name] for name in results.SCREENING})
         for node in (quasiparticles, screening):
             node.base.attributes.set('units', 'eV')
         self.out('quasiparticles', quasiparticles)
         self.out('screening', screening)
-        alpha = arrays['alpha']
+        return self._check_screening(arrays['alpha'])
+
+    def _check_screening(self, alpha: NDArray[np.float64]) -> ExitCode | None:
         wrong = np.flatnonzero(~((alpha > 0) & (alpha <= 1)))
         if len(wrong) == 0:
             return None

@@ -16,18 +16,25 @@ _ENERGY = re.compile(r'Energy =\s*([-\d.]+) eV, broadening =\s*([-\d.]+)\s*eV')
 _EXPONENT = re.compile(r'(?<=\d)-(?=\d{3}\b)')
 
 
-class Profile(NamedTuple):
-    """Average over planes: values (n,) in the unit of the grid, and the height of the cell in Å."""
+class Cube(NamedTuple):
+    """Average over planes.
+
+    Attributes:
+        values: in the unit of the grid, shape ``(n,)``.
+        length: height of the cell in Å.
+        energy: energy and broadening in eV of a local density of states; None of all else.
+    """
 
     values: NDArray[np.float64]
     length: float
+    energy: tuple[float, float] | None
 
 
-def parse_cube(text: str) -> Profile:
+def parse_cube(text: str) -> Cube:
     """Return the planar average, along the third direction, of a Gaussian cube file of pp.x.
 
     Raises:
-        ValueError: the text is no whole cube file, or holds what is no finite number.
+        ValueError, IndexError: the text is no whole cube file, or holds what is no finite number.
     """
     lines = text.split('\n', 6)
     if len(lines) < 7:
@@ -40,11 +47,16 @@ def parse_cube(text: str) -> Profile:
     values = _numbers(body)
     if values.size != np.prod(shape):
         raise ValueError(f'{values.size} values where the header announces {np.prod(shape)}')
+    if not text.endswith('\n'):
+        raise ValueError('the file ends within a number')
     if not np.isfinite(values).all():
         raise ValueError('values that are no numbers')
     normal = np.cross(cell[0], cell[1])
     length = float(abs(cell[2] @ normal) / np.linalg.norm(normal)) * BOHR_TO_ANGSTROM
-    return Profile(planar_average(values.reshape(shape)), length)
+    if not (np.isfinite(length) and length > 0):
+        raise ValueError('its cell has no height')
+    energies = parse_energies(lines[1])
+    return Cube(planar_average(values.reshape(shape)), length, energies[0] if energies else None)
 
 
 def _numbers(text: str) -> NDArray[np.float64]:

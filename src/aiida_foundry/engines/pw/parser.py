@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,27 @@ from aiida_quantumespresso.parsers.pw import PwParser
 from numpy import isfinite
 from xmlschema import XMLSchema
 
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.pw.contradictions import contradictions
+
+_SELF_CONSISTENT = re.compile(r'^!!?\s+total energy', re.MULTILINE)
+_PRINTED = ('energy_accuracy', 'energy_one_electron')
+
+
+_OCCUPATIONS = ('smearing', 'tetrahedra', 'tetrahedra_lin', 'tetrahedra_opt', 'fixed', 'from_input')
+_INVALID = re.compile(r'^Reason:.*?^Path: (\S+)', re.MULTILINE | re.DOTALL)
+_VALID_ALL_THE_SAME = ('/output/magnetization',)
+"""Elements that pw.x itself writes other than its schema says: 7.4.1 with `absolute` magnetisation."""
+
+
+def invalid_elements(errors: Iterable[str]) -> list[str]:
+    """Return the paths of the elements of the XML file that its schema does not allow.
+
+    Args:
+        errors: messages of ``parse_xml``, those of the validation among them.
+    """
+    paths = [found[1] for message in errors if (found := _INVALID.search(message))]
+    return [path for path in dict.fromkeys(paths) if not path.endswith(_VALID_ALL_THE_SAME)]
 
 
 @cache
@@ -40,12 +61,18 @@ def _shared_schemas() -> Iterator[None]:
 class SharedSchemaPwParser(PwParser):
     """``PwParser`` of aiida-quantumespresso with the same outputs and exit codes, at a fraction of its cost.
 
-    Where that one raises, returns what AiiDA cannot store, or takes an XML file of another run for the result, this one
-    returns the exit code ``ERROR_UNEXPECTED_PARSER_EXCEPTION`` with the reason, and no output that is not sound.
+    Where that one raises, returns what AiiDA cannot store, takes an XML file of another run for the result, or leaves
+    out what it does not find, this one returns the exit code ``ERROR_UNEXPECTED_PARSER_EXCEPTION`` with the reason, and
+    no output that is not sound. So it does with files that are not those of the checksums of the job, if it made some
+    (`options.checked_options`).
     """
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Parse the retrieved files into outputs and return the exit code, None for success."""
+        self.invalid_xml: list[str] = []
+        output = self.node.get_option('output_filename')
+        if damaged := checksums.damaged_in(self.retrieved, [output, *self.node.process_class.xml_filenames]):
+            return self._refuse(f'{", ".join(damaged)}: not what the job wrote, by the checksum')
         try:
             code: ExitCode | None = super().parse(**kwargs)
         except Exception as error:  # damaged files make the parser fail in many ways; none may stop the work chain
@@ -57,8 +84,23 @@ class SharedSchemaPwParser(PwParser):
             return code
         if unsound:
             return self._refuse(f'NaN or infinity in {", ".join(unsound)}')
-        different = contradictions(*self._texts())
+        texts = self._texts()
+        if missing := [*self._missing(texts[0]), *self.invalid_xml]:
+            return self._refuse(f'missing or invalid: {", ".join(missing)}')
+        different = self.contradictions(*texts)
         return self._refuse(f'standard output and XML differ in {", ".join(different)}') if different else code
+
+    def contradictions(self, stdout: str, xml: str) -> list[str]:
+        """Return what standard output and XML tell differently, as short names."""
+        return contradictions(stdout, xml)
+
+    def _missing(self, stdout: str) -> list[str]:
+        """Return what a run prints and what was not found, or is no word of pw.x."""
+        found: dict[str, Any] = (
+            self.outputs['output_parameters'].get_dict() if 'output_parameters' in self.outputs else {}
+        )
+        missing = [] if found.get('occupations', 'fixed') in _OCCUPATIONS else ['occupations']
+        return missing + [name for name in _PRINTED if name not in found and found and _SELF_CONSISTENT.search(stdout)]
 
     def _refuse(self, reason: str) -> ExitCode:
         return self.exit_codes.ERROR_UNEXPECTED_PARSER_EXCEPTION.format(exception=reason)
@@ -85,7 +127,9 @@ class SharedSchemaPwParser(PwParser):
             Parsed data, and log messages by level.
         """
         with _shared_schemas():
-            return super().parse_xml()
+            parsed, logs = super().parse_xml()
+        self.invalid_xml = invalid_elements(logs['error'])
+        return parsed, logs
 
 
 def _is_sound(node: orm.Data) -> bool:

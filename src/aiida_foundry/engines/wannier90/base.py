@@ -123,13 +123,15 @@ class Wannier90BaseWorkChain(BaseRestartWorkChain):
             CALCULATION_CODES.ERROR_OUTPUT_INCOMPLETE,
             CALCULATION_CODES.ERROR_NNKP_MISSING,
             CALCULATION_CODES.ERROR_MATRICES_MISSING,
+            CALCULATION_CODES.ERROR_FILES_DAMAGED,
+            CALCULATION_CODES.ERROR_OUTPUT_INCONSISTENT,
         ],
     )
     def handle_output_lost(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:
         """Run once more.
 
-        Cause: the run was killed without a word, or the disk was full. Remedy: the same run again. Gives up: at the
-        second time.
+        Cause: the run was killed without a word, the disk was full, or a file was damaged or is of another run. Remedy:
+        the same run again. Gives up: at the second time.
         """
         if self._count('output') > 1:
             return self._give_up(calculation, self.exit_codes.ERROR_OUTPUT_LOST, calculation.exit_message)

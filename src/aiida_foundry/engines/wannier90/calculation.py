@@ -10,6 +10,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
 from aiida_foundry.common.errors import message_of
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.wannier90 import input_file
 from aiida_foundry.engines.wannier90.exit_codes import define_exit_codes
 from aiida_foundry.engines.wannier90.validation import check_mesh, check_parameters, check_path
@@ -22,6 +23,17 @@ OVERLAP_SUFFIXES = ('amn', 'mmn', 'eig')
 RETRIEVED_SUFFIXES = (
     'u.mat', 'u_dis.mat', 'centres.xyz', 'hr.dat', 'wsvec.dat', 'band.dat', 'band.kpt', 'band.labelinfo.dat',
 )  # fmt: skip
+
+
+def result_files(output: str, makes_functions: bool) -> list[str]:
+    """Return the names of the files that a run writes and that come back, as far as it writes them.
+
+    Args:
+        output: name of the main output.
+        makes_functions: whether it makes Wannier functions, not only the list of neighbours.
+    """
+    suffixes = [f'_{suffix}' for suffix in RETRIEVED_SUFFIXES] if makes_functions else ['.nnkp']
+    return [output, ERROR_FILE, *(f'{SEEDNAME}{suffix}' for suffix in suffixes)]
 
 
 def validate_inputs(inputs: dict[str, Any], _: Any) -> str | None:
@@ -125,14 +137,12 @@ class Wannier90Calculation(CalcJob):
         code_info.cmdline_params = [SEEDNAME] if makes_functions else ['-pp', SEEDNAME]
         calc_info = CalcInfo()
         calc_info.codes_info = [code_info]
-        calc_info.retrieve_list = [self.options.output_filename, ERROR_FILE]
+        results = result_files(self.options.output_filename, makes_functions)
+        calc_info.append_text = checksums.command(results)
+        calc_info.retrieve_list = [*results, checksums.FILE]
         if makes_functions:
             calc_info.remote_symlink_list = self._overlap_links()
-            calc_info.retrieve_list += [
-                self.options.input_filename, *(f'{SEEDNAME}_{suffix}' for suffix in RETRIEVED_SUFFIXES)
-            ]  # fmt: skip
-        else:
-            calc_info.retrieve_list.append(f'{SEEDNAME}.nnkp')
+            calc_info.retrieve_list.append(self.options.input_filename)
         return calc_info
 
     def _overlap_links(self) -> list[tuple[str, str, str]]:

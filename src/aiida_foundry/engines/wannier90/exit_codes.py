@@ -20,13 +20,23 @@ EXIT_CODES: dict[str, tuple[int, str]] = {
     'ERROR_MATRICES_UNREADABLE': (332, 'A file of Wannier90 is truncated or unreadable: {message}'),
     'ERROR_GAUGE_NOT_UNITARY': (333, 'The gauge matrices are not unitary: {message}'),
     'ERROR_NOT_A_NUMBER': (334, 'Centres or spreads are no numbers.'),
+    'ERROR_FILES_DAMAGED': (335, 'Files are not what the job wrote, by their checksums: {message}'),
+    'ERROR_OUTPUT_INCONSISTENT': (336, 'The outputs contradict each other or the input: {message}'),
     'ERROR_DISENTANGLEMENT_NOT_CONVERGED': (340, 'The subspace selection did not converge: {message}'),
     'ERROR_SPREAD_NOT_CONVERGED': (341, 'The spread minimisation did not converge: {message}'),
     'ERROR_WANNIER90': (350, 'Wannier90 stopped with an error: {message}'),
 }
 
 #: Failures that may not come back when the same inputs run again: AiiDA's caching must not return them.
-TRANSIENT = ('ERROR_OUTPUT_MISSING', 'ERROR_OUTPUT_INCOMPLETE', 'ERROR_OUT_OF_WALLTIME', 'ERROR_MATRICES_MISSING')
+TRANSIENT = (
+    'ERROR_OUTPUT_MISSING',
+    'ERROR_OUTPUT_INCOMPLETE',
+    'ERROR_OUT_OF_WALLTIME',
+    'ERROR_MATRICES_MISSING',
+    'ERROR_MATRICES_UNREADABLE',
+    'ERROR_FILES_DAMAGED',
+    'ERROR_OUTPUT_INCONSISTENT',
+)
 
 # First match wins.
 _PATTERNS = (

@@ -10,11 +10,19 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.engine import CalcJob, ExitCode
 from aiida.parsers.parser import Parser
+from numpy.typing import NDArray
 
 from aiida_foundry.analysis.wannier import isometry_error
-from aiida_foundry.engines.wannier90.calculation import ERROR_FILE, SEEDNAME
+from aiida_foundry.engines import checksums
+from aiida_foundry.engines.wannier90.calculation import ERROR_FILE, SEEDNAME, result_files
 from aiida_foundry.engines.wannier90.exit_codes import classify_message
+from aiida_foundry.engines.wannier90.input_file import mesh_points
 from aiida_foundry.engines.wannier90.parse_raw.bands import parse_bands
+from aiida_foundry.engines.wannier90.parse_raw.consistency import (
+    gauge_contradictions,
+    is_older,
+    output_contradictions,
+)
 from aiida_foundry.engines.wannier90.parse_raw.matrices import UnreadableMatrixError, parse_gauge
 from aiida_foundry.engines.wannier90.parse_raw.wout import WannierOutput, parse_wout
 
@@ -25,16 +33,19 @@ UNITARITY_TOLERANCE = 1e-6
 class Wannier90Parser(Parser):
     """Parse the retrieved files of a ``Wannier90Calculation``.
 
-    The exit code is the first that applies of: no output; a message of Wannier90; killed; a file missing or
-    unreadable; matrices not unitary; not converged.
+    The exit code is the first that applies of: files damaged since the job wrote them; no output; a message of
+    Wannier90; killed; a file missing, unreadable or not of this run; matrices not unitary; not converged.
     """
 
     def parse(self, **_: Any) -> ExitCode | None:
         """Attach the outputs and return the exit code, None for success."""
-        text = self._read(self.node.get_option('output_filename')) or self._read(ERROR_FILE)
-        if not text:
+        main_file = self.node.get_option('output_filename')
+        if damaged := checksums.damaged_in(self.retrieved, result_files(main_file, 'overlaps' in self.node.inputs)):
+            return self.exit_codes.ERROR_FILES_DAMAGED.format(message=', '.join(damaged))
+        self.text = self._read(main_file) or self._read(ERROR_FILE)
+        if not self.text:
             return self.exit_codes.ERROR_OUTPUT_MISSING
-        output = parse_wout(text)
+        output = parse_wout(self.text)
         self.results = self._results(output)
         failure = self._failure_of_run(output) or self._attach_files(output)
         self.out('output_parameters', orm.Dict(self.results))
@@ -85,8 +96,11 @@ class Wannier90Parser(Parser):
         functions = self.results['number_of_functions']
         if len(output.spreads) != functions or not np.isfinite([*output.spreads, *output.centres.ravel()]).all():
             return self.exit_codes.ERROR_NOT_A_NUMBER
+        mesh = self.node.inputs.kpoints.get_kpoints_mesh()[0]
+        if wrong := output_contradictions(output, self.node.inputs.parameters.get_dict(), mesh):
+            return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=f'{", ".join(wrong)} in the main output')
         try:
-            failure = self._attach_gauge()
+            failure = self._attach_gauge(mesh_points(mesh))
             self._attach_bands()
         except UnreadableMatrixError as error:
             return self.exit_codes.ERROR_MATRICES_UNREADABLE.format(message=str(error))
@@ -99,10 +113,16 @@ class Wannier90Parser(Parser):
         self.out('nnkp', orm.SinglefileData(BytesIO(text.encode()), f'{SEEDNAME}.nnkp'))
         return None
 
-    def _attach_gauge(self) -> ExitCode | None:
-        """Attach the gauge matrices after checking that they keep the norm."""
+    def _attach_gauge(self, points: NDArray[np.float64]) -> ExitCode | None:
+        """Attach the gauge matrices after checking that they are of this run and keep the norm.
+
+        Args:
+            points: of the mesh.
+        """
         parameters = self.node.inputs.parameters.get_dict()
-        entangled = parameters.get('num_bands', parameters['num_wann']) > parameters['num_wann']
+        functions = parameters['num_wann']
+        bands = parameters.get('num_bands', functions)
+        entangled = bands > functions
         names = {'rotation': f'{SEEDNAME}_u.mat'} | ({'disentanglement': f'{SEEDNAME}_u_dis.mat'} if entangled else {})
         texts = {label: self._read(name) for label, name in names.items()}
         if missing := [names[label] for label, text in texts.items() if not text]:
@@ -110,6 +130,11 @@ class Wannier90Parser(Parser):
         arrays: dict[str, Any] = {}
         for label, text in texts.items():
             gauge = parse_gauge(text, names[label])
+            shape = (bands if label == 'disentanglement' else functions, functions)
+            wrong = gauge_contradictions(gauge, shape, points) + ['date'] * is_older(text, self.text)
+            if wrong:
+                message = f'{", ".join(wrong)} of {names[label]}'
+                return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=message)
             if (error := isometry_error(gauge.matrices)) > UNITARITY_TOLERANCE:
                 message = f'{names[label]}: |U†U - 1| reaches {error:.1e}'
                 return self.exit_codes.ERROR_GAUGE_NOT_UNITARY.format(message=message)

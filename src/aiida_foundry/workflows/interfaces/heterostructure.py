@@ -14,6 +14,7 @@ from aiida_pseudo.data.pseudo.upf import UpfData
 
 from aiida_foundry.analysis import electron_gas, heterostructure
 from aiida_foundry.common.errors import message_of
+from aiida_foundry.engines.pp.parser import planar_options
 from aiida_foundry.engines.pw.charge_sloshing import PwSloshingBaseWorkChain
 from aiida_foundry.structures.interfaces import build
 from aiida_foundry.structures.interfaces.spec import parse_spec
@@ -381,7 +382,7 @@ class HeterostructureWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain
 
     def _submit_pp(self, label: str, parent: orm.ProcessNode, values: dict[str, Any]) -> orm.ProcessNode:
         """Submit pp.x on the folder of a ground state, to be parsed to planar averages."""
-        options = {**self._options(self.inputs.pp_code), 'parser_name': 'foundry.pp.planar'}
+        options = planar_options(self._options(self.inputs.pp_code))
         process = self.submit(
             PpCalculation,
             code=self.inputs.pp_code,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aiida_foundry.engines.pw.options import checked_options
+
 DIELECTRIC = {'epsil': True, 'trans': False, 'tr2_ph': 1e-14}
 """Of ph.x: the dielectric tensor alone."""
 
@@ -58,7 +60,7 @@ def _system(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return options of pw.x: those given, one process where nothing is said, and the fast parser."""
-    return {**one_process(given), 'parser_name': 'foundry.pw'}
+    return checked_options(one_process(given))
 
 
 def one_process(given: Mapping[str, Any]) -> dict[str, Any]:

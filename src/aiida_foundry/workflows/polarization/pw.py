@@ -11,6 +11,7 @@ from aiida.engine import ProcessSpec
 from aiida_foundry.analysis.polarization import berry
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.engines.pw.berry.base import BerryPwBaseWorkChain
+from aiida_foundry.engines.pw.options import checked_options
 from aiida_foundry.workflows.polarization.adapter import BerryAdapterWorkChain
 from aiida_foundry.workflows.polarization.berry import check_inputs
 from aiida_foundry.workflows.polarization.calcfunctions import string_kpoints
@@ -81,7 +82,7 @@ class PwBerryPolarizationWorkChain(BerryAdapterWorkChain):
             'structure': self.inputs.structure,
             'pseudos': dict(self.inputs.pseudos),
             'parameters': orm.Dict(parameters),
-            'metadata': {'options': {**self.options(), 'parser_name': parser}},
+            'metadata': {'options': checked_options(self.options(), parser)},
         }
         if parent is not None:
             inputs['parent_folder'] = parent

@@ -86,10 +86,10 @@ def test_residuals(read):
 def test_head_of_the_interaction(read, orbital, rest):
     """At Γ the integrals are those without q + G = 0, which kcw.x prints too, and its contribution."""
     screening = parse_screen(read(f'screen_si_head_{orbital}'))
-    assert screening.head == (0.03722977, 0.44675724)
+    assert screening.head == pytest.approx((0.03722977, 0.44675724), abs=5e-9)
     assert screening.integrals[0, :2] - screening.head == pytest.approx(rest, abs=2e-8)
     assert screening.orbitals.tolist() == [orbital]
-    assert parse_screen(read('screen_si')).head == (0, 0)
+    assert parse_screen(read('screen_si')).head is None
 
 
 def test_energies(read):

@@ -35,6 +35,24 @@ def test_run_without_berry_phase(make_berry):
 
 
 @pytest.mark.parametrize(
+    ('case', 'old', 'new', 'message'),
+    [
+        ('berry_lih', b'0.0000     0.92712', b'0.0000     0.92812', 'phases of strings'),
+        ('berry_lih_spin', b'0.5000     0.41435', b'0.5000         NaN', 'phases of strings'),
+        ('berry_lih', b'Ionic Phase: -0.44000', b'Ionic Phase: -0.43000', 'ionic phase'),
+    ],
+)
+def test_contradictions(make_berry, case, old, new, message):
+    """Strings and phases stand in standard output too, with fewer digits."""
+    content = make_berry(case).outputs.retrieved.base.repository.get_object_content('aiida.out', 'rb')
+    assert old in content
+    node = make_berry(case, {'aiida.out': content.replace(old, new)})
+    _, run = BerryPwParser.parse_from_node(node, store_provenance=False)
+    assert run.exit_status == CODES.ERROR_UNEXPECTED_PARSER_EXCEPTION.status
+    assert message in run.exit_message
+
+
+@pytest.mark.parametrize(
     ('files', 'label'),
     [
         ({'data-file-schema.xml': b'<espresso'}, 'ERROR_OUTPUT_XML_PARSE'),

@@ -19,7 +19,12 @@ _RESULT = re.compile(
     rf'iwann(\*?)\s*=\s*(\d+)\s+relaxed =\s*({NUMBER})\s+unrelaxed =\s*({NUMBER})\s+alpha =\s*({NUMBER})'
     rf'\s+self Hartree =\s*({NUMBER})'
 )
-_HEAD = re.compile(rf'rPi\(q\+G=0\)\s*({NUMBER})\s+uPi\(q\+G=0\)\s*({NUMBER})')
+_HEAD_AT_START = re.compile(
+    rf'uPi\(q\+G=0\) estimation\s+(?P<bare>{NUMBER})\s+INFO: rPi\(q\+G=0\) estimation\s+(?P<screened>{NUMBER})'
+)
+_HEAD_AT_GAMMA = re.compile(
+    rf'rPi\(q\+G=0\)\s*(?P<screened>{NUMBER})\s+uPi\(q\+G=0\)\s*(?P<bare>{NUMBER})'
+)  # a continued run has left Γ behind
 _START = re.compile(r'Start (?:LR|linear response) calculation for the wannier #\s*(\d+)', re.IGNORECASE)
 _STEP = re.compile(rf'\|ddv_scf\|\^2 =\s*({NUMBER})')
 
@@ -31,23 +36,27 @@ class Screening:
     Attributes:
         orbitals: numbers of the orbitals with a result, from 1.
         alpha: screening parameter of each.
+        relaxed: Σ_q of the screened integral of each, Ry.
+        unrelaxed: Σ_q of the bare integral of each, Ry.
         self_hartree: Σ_q of the self-Hartree energy of each, Ry.
         computed: whether an orbital was computed itself, or took the values of an equivalent one.
         points: (q-point, orbital), both from 1, of each line of integrals, shape ``(n, 2)``.
         integrals: real parts of screened, bare and self-Hartree integrals of each line, weight of q included, Ry,
             shape ``(n, 3)``.
-        head: correction of q + G = 0 in the screened and in the bare integral of Γ, Ry; zero without it.
+        head: correction of q + G = 0 in the screened and in the bare integral of Γ, Ry; None without it.
         largest_imaginary: largest imaginary part of an integral, Ry.
         residuals: |Δv|² of the last step of each linear response.
     """
 
     orbitals: NDArray[np.int64]
     alpha: NDArray[np.float64]
+    relaxed: NDArray[np.float64]
+    unrelaxed: NDArray[np.float64]
     self_hartree: NDArray[np.float64]
     computed: NDArray[np.bool_]
     points: NDArray[np.int64]
     integrals: NDArray[np.float64]
-    head: tuple[float, float]
+    head: tuple[float, float] | None
     largest_imaginary: float
     residuals: NDArray[np.float64]
 
@@ -62,11 +71,18 @@ def parse_screen(text: str) -> Screening:
     return Screening(
         orbitals=np.array([int(entry[1]) for entry in results], dtype=int),
         alpha=np.array([float(entry[4]) for entry in results], dtype=float),
+        relaxed=np.array([float(entry[2]) for entry in results], dtype=float),
+        unrelaxed=np.array([float(entry[3]) for entry in results], dtype=float),
         self_hartree=np.array([float(entry[5]) for entry in results], dtype=float),
         computed=np.array([not entry[0] for entry in results], dtype=bool),
         points=table[:, :2].astype(int),
         integrals=table[:, [2, 4, 6]],
-        head=(float(heads[0][0]), float(heads[0][1])) if (heads := _HEAD.findall(text)) else (0.0, 0.0),
+        head=_head(text),
         largest_imaginary=float(np.abs(table[:, [3, 5, 7]]).max(initial=0.0)),
         residuals=np.array([float(found[-1]) for found in steps], dtype=float),
     )
+
+
+def _head(text: str) -> tuple[float, float] | None:
+    found = _HEAD_AT_START.search(text) or _HEAD_AT_GAMMA.search(text)
+    return (float(found['screened']), float(found['bare'])) if found else None

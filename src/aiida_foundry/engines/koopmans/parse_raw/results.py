@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,28 @@ SCREENING = (
 )
 
 
+#: What the report of a finished run holds, and of which type.
+REPORT: dict[str, type | tuple[type, ...]] = {
+    'completed': bool,
+    'version': str,
+    'wall_time_seconds': (int, float),
+    'cpu_time_seconds': (int, float),
+    'peak_memory_mb': (int, float),
+    'threads': int,
+}
+RESULTS: dict[str, type | tuple[type, ...]] = {
+    'functional': str,
+    'settings': dict,
+    'occupied_bands': int,
+    'bands': int,
+    'mesh': list,
+    'wave_vectors': dict,
+    'alpha': list,
+    'head_correction_ev': (int, float),
+    'disentangled_states_left_out': int,
+}
+
+
 class UnreadableResultsError(ValueError):
     """A file is truncated or lacks something."""
 
@@ -35,12 +58,19 @@ def parse_report(content: bytes) -> dict[str, Any]:
         UnreadableResultsError: not JSON, or not such a report.
     """
     try:
-        report: dict[str, Any] = json.loads(content)
-    except ValueError as error:
-        raise UnreadableResultsError(f'the report is truncated ({error})') from error
-    if 'completed' not in report:
-        raise UnreadableResultsError('the report does not say whether the run finished')
+        report: dict[str, Any] = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableResultsError(f'the report is damaged ({error})') from error
+    if not isinstance(report, dict):
+        raise UnreadableResultsError('the report is damaged (it is no mapping)')
+    wanted = REPORT | (RESULTS if report.get('completed') is True else {})
+    if missing := [name for name, kind in wanted.items() if not isinstance(report.get(name), kind)]:
+        raise UnreadableResultsError(f'the report lacks {", ".join(missing)}')
     return report
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f'{name} is no number')
 
 
 def parse_arrays(content: bytes) -> dict[str, NDArray[Any]]:
@@ -52,7 +82,7 @@ def parse_arrays(content: bytes) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(content)) as file:
             return {name: file[name] for name in (*QUASIPARTICLES, *SCREENING)}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise UnreadableResultsError(f'the arrays are truncated or incomplete ({error})') from error
 
 

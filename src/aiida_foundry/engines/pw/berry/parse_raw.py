@@ -8,8 +8,18 @@ complete.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.etree import ElementTree as ET
+
+import numpy as np
+
+_STRING = re.compile(
+    r'^ +(?:(?:up|down) +)?\d+ +(\d\.\d{6}) +(-?\d+\.\d{4}) *(-?\d+\.\d{4}) *(-?\d+\.\d{4}) +(\S+)$', re.MULTILINE
+)
+_IONIC = re.compile(r'^ +Ionic Phase: +(\S+)$', re.MULTILINE)
+_DIGITS = np.array([1e-6, 1e-4, 1e-4, 1e-4, 1e-5])
+"""Units in the last digits of weight, k-point and phase."""
 
 
 class BerryPhaseMissingError(ValueError):
@@ -36,6 +46,36 @@ def parse_berry_phase(xml: str) -> dict[str, Any]:
         return _read(berry)
     except (ET.ParseError, AttributeError, TypeError, ValueError) as error:
         raise BerryPhaseMissingError(str(error)) from error
+
+
+def phase_contradictions(stdout: str, xml: str) -> list[str]:
+    """Return what standard output and XML tell differently of the phases, as short names.
+
+    Args:
+        stdout: of a run that ended.
+        xml: content of ``data-file-schema.xml`` with Berry phases.
+    """
+    berry = parse_berry_phase(xml)
+    electrons = 2 if len(berry['phases']) == 1 else 1
+    strings = [
+        [weight, *kpoint, electrons * phase]
+        for weights, phases in zip(berry['weights'], berry['phases'], strict=True)
+        for weight, kpoint, phase in zip(weights, berry['first_kpoints'], phases, strict=True)
+    ]
+    printed, ionic = _numbers(_STRING.findall(stdout)), _numbers(_IONIC.findall(stdout))
+    wrong = [] if _agree(np.array(strings), printed.reshape(-1, 5), _DIGITS) else ['phases of strings']
+    return wrong + ([] if _agree(np.array([berry['ionic_phase']]), ionic, _DIGITS[-1:]) else ['ionic phase'])
+
+
+def _agree(found: np.ndarray, printed: np.ndarray, digits: np.ndarray) -> bool:
+    return found.shape == printed.shape and bool((np.abs(found - printed) < digits).all())
+
+
+def _numbers(words: list[Any]) -> np.ndarray:
+    try:
+        return np.array(words, dtype=float)
+    except ValueError:  # NaN is a number, ***** is none
+        return np.full(np.shape(words), np.nan)
 
 
 def _read(berry: ET.Element) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from aiida.engine import ExitCode
 from aiida_quantumespresso.calculations.pw import PwCalculation
 
-from aiida_foundry.engines.pw.berry.parse_raw import BerryPhaseMissingError, parse_berry_phase
+from aiida_foundry.engines.pw.berry.parse_raw import BerryPhaseMissingError, parse_berry_phase, phase_contradictions
 from aiida_foundry.engines.pw.parser import SharedSchemaPwParser
 
 UNCONVERGED = 'eigenvalues not converged'
@@ -36,6 +36,10 @@ class BerryPwParser(SharedSchemaPwParser):
                 logs['error'].append(f'Berry phase: {error}')
                 self.exit_code_xml = self.exit_codes.ERROR_OUTPUT_XML_PARSE
         return parsed, logs
+
+    def contradictions(self, stdout: str, xml: str) -> list[str]:
+        """Return what standard output and XML tell differently, phases included."""
+        return super().contradictions(stdout, xml) + phase_contradictions(stdout, xml)
 
     def validate_premature_exit(self, logs: Any) -> Any:
         """Return the exit code of a run that ended early or left bands unconverged."""

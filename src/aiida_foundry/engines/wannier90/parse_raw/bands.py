@@ -19,7 +19,7 @@ def parse_bands(energies: str, kpoints: str) -> tuple[NDArray[np.float64], NDArr
         k-points, shape ``(nk, 3)``, and energies in eV, shape ``(nk, functions)``.
 
     Raises:
-        UnreadableMatrixError: truncated, or not of one path.
+        UnreadableMatrixError: truncated, not of one path, or numbers that are not finite.
     """
     try:
         number, *points = kpoints.split()
@@ -27,4 +27,6 @@ def parse_bands(energies: str, kpoints: str) -> tuple[NDArray[np.float64], NDArr
         bands = np.array(energies.split(), dtype=float).reshape(-1, int(number), 2)[..., 1]
     except ValueError as error:
         raise UnreadableMatrixError('the interpolated bands are truncated') from error
+    if not (np.isfinite(path).all() and np.isfinite(bands).all()):
+        raise UnreadableMatrixError('the interpolated bands hold numbers that are not finite')
     return path, bands.T
