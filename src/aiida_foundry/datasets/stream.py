@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from aiida import orm
 from aiida.manage import get_manager
@@ -43,9 +44,13 @@ def _statement(storage: Any, builder: orm.QueryBuilder) -> Any:
 
 
 def _stream(connection: Connection, statement: Any) -> Iterator[Any]:
-    """Iterate over rows, `BATCH` of which are in memory."""
+    """Iterate over rows, `BATCH` of which are in memory. UUIDs are text, as in SQLite; PostgreSQL has a type for them."""
     with connection.execute(statement, execution_options={'yield_per': BATCH}) as result:
-        yield from result
+        if connection.dialect.name == 'sqlite':
+            yield from result
+            return
+        for row in result:
+            yield tuple(str(value) if isinstance(value, UUID) else value for value in row)
 
 
 class Aside:
