@@ -65,15 +65,18 @@ def _steps(
         first = parameters['string_points']
         lengths = [first] if constraints.is_fixed(direction) else [first, next_points(first)]
         points += sum(len(make_strings(direction, mesh, length, constraints.rotations).kpoints) for length in lengths)
-    cutoffs = tuple(RYDBERG_PER_HARTREE * parameters[name] for name in ('wavefunction_cutoff', 'density_cutoff'))
-    common = {'cutoffs': cutoffs, 'runs': images}
+    names = ('wavefunction_cutoff', 'density_cutoff')
+    cutoffs = [RYDBERG_PER_HARTREE * parameters[name] for name in names]
+    common: dict[str, Any] = {'cutoffs': tuple(cutoffs), 'runs': images}
     steps = []
     if 'ground_state' not in inputs:
         mesh_points = len(occupied) * irreducible_points(structure, inputs['kpoints'])
         bands = max(occupied) + parameters['empty_bands']
         steps.append(pw_step('scf', structure, points=mesh_points, bands=bands, **common))
-    strings = {'points': len(occupied) * points, 'bands': max(occupied) + 1, 'iterations': STRING_ITERATIONS}
-    return [*steps, pw_step('strings', structure, **strings, **common)]
+    bands = max(occupied) + 1
+    points *= len(occupied)
+    strings = pw_step('strings', structure, points=points, bands=bands, iterations=STRING_ITERATIONS, **common)
+    return [*steps, strings]
 
 
 def _moments(inputs: Mapping[str, Any]) -> dict[str, float] | None:
