@@ -20,6 +20,7 @@ def test_card(find, three_gaps, tmp_path, name):
     card = json.loads(write_card(query, path, 'CC-BY-4.0', 'A. Group', query).read_text())
     assert card['license'] == 'https://spdx.org/licenses/CC-BY-4.0.html'
     assert card['conformsTo'] == 'http://mlcommons.org/croissant/1.0'
+    assert card['citeAs'].startswith('A. Group, gaps, computed with aiida-foundry ')
     assert f'{number} records' in card['description']
     assert 'method = g0w0-ppm' in card['description']
     assert 'abinit 9.6.2' in card['prov:wasGeneratedBy']['prov:wasAssociatedWith']

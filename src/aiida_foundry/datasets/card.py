@@ -31,6 +31,7 @@ CONTEXT: dict[str, Any] = {
     'data': {'@id': 'cr:data', '@type': '@json'},
     'dataType': {'@id': 'cr:dataType', '@type': '@vocab'},
     'dct': 'http://purl.org/dc/terms/',
+    'equivalentProperty': 'cr:equivalentProperty',
     'examples': {'@id': 'cr:examples', '@type': '@json'},
     'extract': 'cr:extract',
     'field': 'cr:field',
@@ -46,11 +47,13 @@ CONTEXT: dict[str, Any] = {
     'parentField': 'cr:parentField',
     'path': 'cr:path',
     'prov': 'http://www.w3.org/ns/prov#',
+    'rai': 'http://mlcommons.org/croissant/RAI/',
     'recordSet': 'cr:recordSet',
     'references': 'cr:references',
     'regex': 'cr:regex',
     'repeated': 'cr:repeated',
     'replace': 'cr:replace',
+    'samplingRate': 'cr:samplingRate',
     'sc': 'https://schema.org/',
     'separator': 'cr:separator',
     'source': 'cr:source',
@@ -93,6 +96,7 @@ def check_card(path: Path, licence: str) -> None:
 def card_of(query: Query, path: Path, licence: str, creator: str, records: Iterable[Record]) -> dict[str, Any]:
     """Return the card of a table as JSON-LD."""
     number, engines, versions, processes = _summarise(records)
+    today = datetime.now(timezone.utc).date()
     conditions = ', '.join(f'{c.name} {c.operator} {c.value}' for c in query.conditions) or 'none'
     return {
         '@context': CONTEXT,
@@ -103,7 +107,8 @@ def card_of(query: Query, path: Path, licence: str, creator: str, records: Itera
         'conformsTo': 'http://mlcommons.org/croissant/1.0',
         'license': f'https://spdx.org/licenses/{licence}.html',
         'creator': {'@type': 'sc:Organization', 'name': creator},
-        'datePublished': datetime.now(timezone.utc).date().isoformat(),
+        'datePublished': today.isoformat(),
+        'citeAs': f'{creator}, {query.name}, computed with aiida-foundry {__version__} ({today.year})',
         'version': '1.0.0',
         'prov:wasGeneratedBy': {
             '@type': 'prov:Activity',
