@@ -44,7 +44,7 @@ def _statement(storage: Any, builder: orm.QueryBuilder) -> Any:
 
 
 def _stream(connection: Connection, statement: Any) -> Iterator[Any]:
-    """Iterate over rows, `BATCH` of which are in memory. UUIDs are text, as in SQLite; PostgreSQL has a type for them."""
+    """Iterate over rows, `BATCH` of which are in memory. UUIDs, a type of PostgreSQL, are text as in SQLite."""
     with connection.execute(statement, execution_options={'yield_per': BATCH}) as result:
         if connection.dialect.name == 'sqlite':
             yield from result

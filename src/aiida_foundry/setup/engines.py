@@ -173,6 +173,7 @@ ENGINES: tuple[Engine, ...] = (
         'tool',
         (Executable('hq', 'task queue'),),
         {'release': 'https://github.com/It4innovations/hyperqueue/releases'},
+        'it is needed on the cluster; here its AiiDA plugin: `pip install aiida-foundry[hyperqueue]`',
     ),
     Engine(
         'Graphviz',
