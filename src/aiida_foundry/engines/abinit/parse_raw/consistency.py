@@ -20,6 +20,7 @@ from aiida_foundry.engines.abinit.parse_raw.sigres import Quasiparticles
 
 _BLOCK = re.compile(r'^--- !(?P<tag>\w+)\s*\n(?P<body>.*?)^\.\.\.\s*$', re.MULTILINE | re.DOTALL)
 _START = re.compile(r'^\.Starting date :.*\n.*', re.MULTILINE)
+_SIZES = re.compile(r'Values of the parameters that define the memory need.*?This job should need[^\n]*', re.DOTALL)
 _ENERGY = re.compile(r'^etotal\s*:\s*(\S+)\s*$', re.MULTILINE)
 _FERMI = re.compile(r'^fermie\s*:\s*(\S+)\s*$', re.MULTILINE)
 _KPOINT = re.compile(r'^kpoint\s*: \[(.*)\]', re.MULTILINE)
@@ -46,6 +47,8 @@ def check_texts(log: str, main_output: str) -> list[str]:
     problems = []
     if _START.findall(log) != _START.findall(main_output):
         problems.append('time of the start')
+    if _SIZES.findall(log) != _SIZES.findall(main_output):  # the time has no seconds
+        problems.append('sizes')
     if count_scf_iterations(log) != count_scf_iterations(main_output):
         problems.append('self-consistent iterations')
     first, second = parse_dielectric_constants(log), parse_dielectric_constants(main_output)
