@@ -111,8 +111,9 @@ class KoopmansScreening:
         states.require_gap()
         self.states, self.settings = states, settings
         self._kernels = Kernels(states, density, settings.functional, settings.workers)
-        precision = np.complex64 if settings.single_precision else np.complex128
-        self._response = IndependentResponse(states, settings.closure, precision)
+        self._response = IndependentResponse(
+            states, settings.closure, 'complex64' if settings.single_precision else 'complex128'
+        )
         operations = mesh_operations(cell, states.mesh)
         self._fingerprints = Fingerprints(states, operations if settings.symmetry else operations[:1])
         self._densities: dict[int, NDArray[np.complex128]] = {}

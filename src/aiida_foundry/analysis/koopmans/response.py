@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_foundry.analysis.koopmans.states import BlochStates
-from aiida_foundry.analysis.koopmans.transform import Complex, SphereTransform
+from aiida_foundry.analysis.koopmans.transform import Precision, SphereTransform
 
 _DEGENERATE = 1e-4  # Ry
 _BATCH = 64
@@ -27,7 +27,7 @@ class IndependentResponse:
         precision: of the products; the sum over k-points is in double precision.
     """
 
-    def __init__(self, states: BlochStates, closure: bool = True, precision: Complex = np.complex128) -> None:
+    def __init__(self, states: BlochStates, closure: bool = True, precision: Precision = 'complex128') -> None:
         self._states = states
         self._closure = closure
         self._precision = precision
@@ -59,7 +59,7 @@ class IndependentResponse:
             q: number of the point of the mesh.
         """
         result = np.zeros_like(potentials)
-        given = potentials.astype(self._precision)
+        given: NDArray[np.complexfloating] = potentials.astype(self._precision)
         per_call = max(1, _BATCH // self._states.occupied)
         for k in range(len(self._states.mesh.points)):
             valence = self._transforms[k].to_grid(self._coefficients[k][: self._states.occupied].T)
@@ -95,7 +95,7 @@ class IndependentResponse:
 
     def _inverse(self, gaps: NDArray[np.float64], batch: int) -> NDArray[np.floating]:
         """Return 1/gaps for a batch of potentials, shape ``(states, batch * occupied)``."""
-        real = np.float32 if self._precision is np.complex64 else np.float64
+        real = np.float32 if self._precision == 'complex64' else np.float64
         return np.tile((1 / gaps).astype(real), batch)
 
 

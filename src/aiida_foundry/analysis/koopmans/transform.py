@@ -8,15 +8,16 @@ cells a matrix product is several times as fast per operation. Batches are the l
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Complex = type[np.complex64] | type[np.complex128]
+Precision = Literal['complex64', 'complex128']
 
 
 @lru_cache(maxsize=256)
-def _waves(points: int, first: int, number: int, precision: Complex) -> NDArray[np.complexfloating]:
+def _waves(points: int, first: int, number: int, precision: Precision) -> NDArray[np.complexfloating]:
     """Return exp(2πi g x / points) for `number` indices g from `first` on, shape ``(points, number)``."""
     return np.exp(2j * np.pi / points * np.outer(np.arange(points), first + np.arange(number))).astype(precision)
 
@@ -31,7 +32,7 @@ class SphereTransform:
     """
 
     def __init__(
-        self, miller: NDArray[np.int64], grid: tuple[int, int, int], precision: Complex = np.complex128
+        self, miller: NDArray[np.int64], grid: tuple[int, int, int], precision: Precision = 'complex128'
     ) -> None:
         self._grid, self._precision = grid, precision
         first = miller.min(axis=0)
