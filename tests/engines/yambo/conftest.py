@@ -31,10 +31,9 @@ def calculation(aiida_localhost, tmp_path):
             node.set_exit_status(exit_status)
         node.store()
         retrieved = orm.FolderData()
-        (tmp_path / 'run').mkdir(exist_ok=True)
         for name, content in files.items():
             if name.startswith(('ndb.BS', 'ndb.em1s')):
-                (tmp_path / 'run' / name).write_bytes(content)
+                (tmp_path / name).write_bytes(content)
             else:
                 retrieved.base.repository.put_object_from_bytes(content, f'LOG/{name}' if name[:2] == 'l-' else name)
         retrieved.base.links.add_incoming(node, LinkType.CREATE, 'retrieved')

@@ -20,7 +20,7 @@ QUASIPARTICLE_FOLDER, QUASIPARTICLE_FILE = 'qp', 'ndb.QP'
 #: Small files that come back; all other databases stay.
 RETRIEVED = ('r-*', 'l-*', 'o-*', (f'{LOGS}/*', '.', 2), f'{JOB}/ndb.QP')
 #: Files of which only what the parser takes is kept.
-TEMPORARY = (f'{JOB}/ndb.BS_diago_Q1', f'{JOB}/ndb.em1s_fragment_1')
+TEMPORARY = (f'{JOB}/ndb.BS_diago_Q1', f'{JOB}/ndb.em1s_fragment_1', f'{JOB}/ndb.pp_fragment_1')
 
 
 def check_quasiparticle_file(inputs: dict[str, Any]) -> None:

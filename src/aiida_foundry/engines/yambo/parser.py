@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.engine import CalcJob, ExitCode
 from aiida.parsers.parser import Parser
 
-from aiida_foundry.engines.yambo.calculation import JOB, bands_of
+from aiida_foundry.engines.yambo.calculation import bands_of
 from aiida_foundry.engines.yambo.exit_codes import classify_message
 from aiida_foundry.engines.yambo.parse_raw import quasiparticles as qp
 from aiida_foundry.engines.yambo.parse_raw.excitons import (
@@ -162,7 +162,7 @@ class YamboParser(Parser):
         try:
             for level, section in (
                 ('dyson', self._corrections),
-                ('em1s', self._dielectric_constant),
+                ('dipoles', self._dielectric_constant),
                 ('bss', self._spectrum),
             ):
                 if level in self.levels and (code := section(report)) is not None:
@@ -173,7 +173,8 @@ class YamboParser(Parser):
 
     def _dielectric_constant(self, _: YamboReport) -> None:
         """Note ε∞ of the static screening; a run that read its screening from another folder has none."""
-        content = self._temporary('ndb.em1s_fragment_1')
+        names = ('ndb.em1s_fragment_1', 'ndb.pp_fragment_1')
+        content = next(filter(None, map(self._temporary, names)), None)
         if content is not None:
             self.summary['dielectric_constant_with_local_fields'] = parse_dielectric_constant(content)
 
@@ -211,7 +212,8 @@ class YamboParser(Parser):
         self.out('output_spectrum', orm.ArrayData(arrays))
         if report.haydock is not None:
             return self._check_haydock(report)
-        return self._excitons(self.setup)
+        without_kernel = self.node.inputs.parameters.get_dict()['variables'].get('BSKmod') == 'IP'
+        return None if without_kernel else self._excitons(self.setup)
 
     def _check_haydock(self, report: YamboReport) -> ExitCode | None:
         haydock = report.haydock
@@ -233,7 +235,7 @@ class YamboParser(Parser):
         return None
 
     def _temporary(self, name: str) -> bytes | None:
-        path = self.temporary / JOB / name
+        path = self.temporary / name
         return path.read_bytes() if path.is_file() else None
 
 
@@ -243,9 +245,9 @@ class P2yParser(Parser):
     def parse(self, **_: Any) -> ExitCode | None:
         """Attach the outputs and return the exit code, None for success."""
         files = RetrievedFiles(self.retrieved)
-        text, messages = files.text('r_', 'r-'), files.text('p2y.out')
-        report = parse_report(text, files.text('l_', 'l-'))
-        errors = parse_report(messages).errors
+        text = files.text('r_setup', 'r-')
+        report = parse_report(text, files.text('l_setup', 'l-'))
+        errors = parse_report(files.text('p2y.out'), files.text('l_p2y', 'l-p2y')).errors
         summary: dict[str, Any] = {'code_version': report.version, 'warnings': list(report.warnings)}
         if report.wall_time is not None:
             summary['wall_time_seconds'] = report.wall_time

@@ -28,13 +28,13 @@ class Excitons:
         energies: (n,) in eV, ascending.
         strengths: (n,), residues f of ε = 1 + Σ f [1/(E − ω) + 1/(E + ω)] along the direction of the field, in eV.
         amplitudes: (n, t) complex, in the order of the energies; None if they were not written.
-        pairs: (t, 3) of each pair: k-point of the full mesh, valence and conduction band, all from 1.
+        pairs: (t, 3) of each pair: k-point of the full mesh, valence and conduction band, all from 1; None like these.
     """
 
     energies: FloatArray
     strengths: FloatArray
     amplitudes: NDArray[np.complex128] | None
-    pairs: NDArray[np.int_]
+    pairs: NDArray[np.int_] | None
 
 
 def parse_excitons(content: bytes, setup: Setup) -> Excitons:
@@ -50,17 +50,17 @@ def parse_excitons(content: bytes, setup: Setup) -> Excitons:
         with netCDF4.Dataset('ndb.BS_diago_Q1', memory=content) as dataset:
             values = {
                 name: np.asarray(dataset[name][...], dtype=float)
-                for name in ('PARS', 'BS_Energies', 'BS_left_Residuals', 'BS_right_Residuals', 'BS_TABLE')
+                for name in ('PARS', 'BS_Energies', 'BS_left_Residuals', 'BS_right_Residuals')
             }
-            states = None
+            states = table = None
             if 'BS_EIGENSTATES' in dataset.variables:
                 states = np.asarray(dataset['BS_EIGENSTATES'][...], dtype=float)
+                table = np.asarray(dataset['BS_TABLE'][:3], dtype=int)
     except (OSError, KeyError, IndexError, RuntimeError) as error:
         raise UnreadableExcitonsError(str(error)) from error
-    pairs = values['BS_TABLE'][:3].T.astype(int)
     points = int(setup.multiplicities.sum())
-    if pairs[:, 0].max() > points:
-        raise UnreadableExcitonsError(f'it has pairs at k-point {pairs[:, 0].max()} of {points}')
+    if table is not None and table[0].max() > points:
+        raise UnreadableExcitonsError(f'it has pairs at k-point {table[0].max()} of {points}')
     energies = values['BS_Energies'][:, 0] * HARTREE_TO_EV
     product = _complex(values['BS_left_Residuals']) * _complex(values['BS_right_Residuals'])
     field = float(np.square(values['PARS'][1:4]).sum())
@@ -70,7 +70,7 @@ def parse_excitons(content: bytes, setup: Setup) -> Excitons:
         energies=energies[order],
         strengths=prefactor * product.real[order],
         amplitudes=None if states is None else _complex(states)[order],
-        pairs=pairs,
+        pairs=None if table is None else table.T,
     )
 
 
@@ -83,7 +83,7 @@ def exciton_arrays(excitons: Excitons, setup: Setup, number: int) -> dict[str, N
         number: of how many excitons, from the lowest on, the composition is kept.
     """
     arrays: dict[str, NDArray[Any]] = {'energies': excitons.energies, 'strengths': excitons.strengths}
-    if excitons.amplitudes is None:
+    if excitons.amplitudes is None or excitons.pairs is None:
         return arrays
     first, last = int(excitons.pairs[:, 1].min()), int(excitons.pairs[:, 2].max())
     irreducible = np.repeat(np.arange(len(setup.kpoints)), setup.multiplicities)[excitons.pairs[:, 0] - 1]
@@ -99,13 +99,15 @@ def exciton_arrays(excitons: Excitons, setup: Setup, number: int) -> dict[str, N
 
 
 def parse_dielectric_constant(content: bytes) -> float:
-    """Return ε∞ with local fields from the first fragment of the static screening (``ndb.em1s_fragment_1``).
+    """Return ε∞ with local fields from the first fragment of the screening, ``ndb.em1s`` or ``ndb.pp``.
+
+    It holds ε⁻¹ − 1, of plasmon poles first at zero frequency; q and G of the first element vanish.
 
     Raises:
         UnreadableExcitonsError: truncated.
     """
     try:
-        with netCDF4.Dataset('ndb.em1s_fragment_1', memory=content) as dataset:
+        with netCDF4.Dataset('fragment', memory=content) as dataset:
             head = np.asarray(dataset['X_Q_1'][...], dtype=float).reshape(-1)[0]
     except (OSError, KeyError, IndexError, RuntimeError) as error:
         raise UnreadableExcitonsError(str(error)) from error

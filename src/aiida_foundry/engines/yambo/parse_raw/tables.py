@@ -34,12 +34,12 @@ class Spectrum:
 
 
 def parse_spectrum(text: str) -> Spectrum:
-    """Parse ``o-*.eps_q1_*``.
+    """Parse ``o-*.eps_q1_*``; that of a run without kernel has the independent particles alone.
 
     Raises:
         UnreadableTableError: truncated, or another table.
     """
-    rows = _rows(text, 5)
+    rows = _rows(text, 3)
     direction = _DIRECTION.search(text)
     if direction is None:
         raise UnreadableTableError('no direction of the field')
@@ -48,7 +48,7 @@ def parse_spectrum(text: str) -> Spectrum:
         direction=vector / np.linalg.norm(vector),
         frequencies=rows[:, 0],
         excitonic=rows[:, 2] + 1j * rows[:, 1],
-        independent=rows[:, 4] + 1j * rows[:, 3],
+        independent=rows[:, -1] + 1j * rows[:, -2],
     )
 
 
