@@ -26,19 +26,22 @@ EPSILON_0: float = epsilon_0 / elementary_charge * 1e-10
 def band_gap(energies: FloatArray, electrons: int) -> float:
     """Return the fundamental gap in eV on a mesh; negative where the bands overlap.
 
+    An odd number of electrons leaves a band half filled, as in a superlattice with two like polar interfaces: the gap
+    is then minus the width of that band.
+
     Args:
         energies: (k, n) eigenvalues in eV, ascending, of spin-degenerate bands.
         electrons: per cell.
 
     Raises:
-        InputError: an odd number of electrons, or no band above them.
+        InputError: no band above them.
     """
-    occupied, odd = divmod(electrons, 2)
-    if odd or energies.shape[-1] <= occupied:
+    highest, lowest = (electrons - 1) // 2, electrons // 2
+    if energies.shape[-1] <= lowest:
         raise InputError(
             'bands', f'{energies.shape[-1]} bands do not tell a gap above {electrons} electrons', 'Add some'
         )
-    return float(energies[:, occupied].min() - energies[:, occupied - 1].max())
+    return float(energies[:, lowest].min() - energies[:, highest].max())
 
 
 def band_carriers(energies: FloatArray, weights: FloatArray, electrons: int, fermi: float, width: float) -> float:
