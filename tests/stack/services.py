@@ -106,7 +106,9 @@ class Stack:
 
 @contextlib.contextmanager
 def running_stack() -> Iterator[Stack]:
-    """Start all services; stop them and remove their folder in the end."""
+    """Start all services; stop them and remove their folder in the end, also when Ctrl-C or SIGTERM is the end."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the former is ignored in the background of a shell script
+        signal.signal(number, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix='stack-'))
     folder.chmod(0o755)  # the user of PostgreSQL passes through; `munged` wants no folder that others may change
     for name in ('home', 'logs', 'bin', 'work'):
@@ -295,7 +297,6 @@ def _output(command: list[str], environment: Mapping[str, str]) -> str:
 
 def main() -> None:
     """Run the services until interrupted."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with contextlib.suppress(KeyboardInterrupt), running_stack() as stack:
         for name, value in stack.environment.items():
             print(f'export {name}={shlex.quote(value)}')
