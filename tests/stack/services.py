@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 LOOPBACK = '127.0.0.1'
 HOST = 'cluster'
 """Name by which SSH knows the cluster."""
@@ -122,6 +124,9 @@ def running_stack() -> Iterator[Stack]:
         yield stack
     finally:
         stack.stop()
+        for process in psutil.process_iter(['cmdline']):  # helpers of a daemon of AiiDA that was killed
+            if str(folder) in ' '.join(process.info['cmdline'] or ()):
+                process.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
