@@ -21,13 +21,13 @@ MOVED = (1, 4)
 def spectrum(engine_codes, silicon, pbe_family, small):
     """Return a function that runs a spectrum on corrections, on the ground state and screening of another run."""
 
-    def _spectrum(corrections, parent=None):
+    def _spectrum(corrections, parent=None, changes=None):
         builder = BseSpectrumWorkChain.get_builder_from_protocol(
             engine_codes['abinit'],
             silicon,
             corrections,
             protocol='fast',
-            overrides={'parameters': small},
+            overrides={'parameters': {**small, **(changes or {})}},
             options={'withmpi': False},
         )
         if parent is not None:
@@ -103,6 +103,76 @@ def test_the_constant_shift_is_the_scissor_of_abinit(rigid, engine_codes):
     assert process.is_finished_ok
     found = process.outputs.output_excitons.get_array('energies')
     assert np.abs(found - energies_of(rigid)).max() < 2e-5
+
+
+def corrections_of_every_state(bands):
+    """Return quasiparticles whose corrections differ between all k-points and multiplets, in the first 8 bands."""
+    energies = bands.get_bands()
+    shifts = np.full_like(energies, np.nan)
+    number = 0
+    for k, row in enumerate(energies):
+        for band in range(8):
+            number += band == 0 or row[band] - row[band - 1] > 1e-3
+            shifts[k, band] = 0.03 * number - (0.5 if band < 4 else 0.0)
+    arrays = {'ks_energies': energies[np.newaxis], 'qp_energies': (energies + shifts)[np.newaxis]}
+    return orm.ArrayData({'kpoints': bands.get_kpoints(), **arrays}), shifts[:, :8]
+
+
+def test_all_transitions_have_their_corrections(rigid, engine_codes):
+    """Without interaction the excitons are the corrected transitions, each as often as its k-point has images.
+
+    The corrections are read back from the file that ABINIT gets, and found in all 128 energies that it returns.
+    """
+    from aiida_foundry.analysis import quasiparticles as qp
+    from aiida_foundry.analysis.quasiparticles.symmetry import equivalent_points
+    from aiida_foundry.engines.abinit import quasiparticle_file
+    from aiida_foundry.engines.abinit.calculation import AbinitCalculation
+    from aiida_foundry.structures.checks import cell_of
+    from aiida_foundry.workflows.bse import calcfunctions
+    from aiida_foundry.workflows.bse.abinit import ZEROED_MEMORY
+
+    injected = next(node for node in rigid.called_descendants if node.label == 'bse').called[-1]
+    bands, structure = rigid.outputs.ground_state.mesh_bands, injected.inputs.structure
+    source, shifts = corrections_of_every_state(bands)
+    assert len(np.unique(shifts)) > 12
+    window = orm.Dict({'first': 1, 'last': 8, 'occupied': 4})
+    settings = orm.Dict({'tolerance': 0.02, 'extrapolation': 'refuse'})
+    version = orm.Int(qp.VERSION)
+    moved = calcfunctions.transfer_corrections(source, bands, structure, window, settings, version)
+    file = calcfunctions.abinit_file(moved['corrections'], bands, window, orm.Int(quasiparticle_file.VERSION))
+    rows = [line.split() for line in file.get_content().splitlines()]
+    written = [float(row[2]) for row in rows if len(row) == 4]
+    np.testing.assert_allclose(written, shifts.ravel(), atol=1e-9)
+
+    process = run_get_node(
+        AbinitCalculation,
+        code=engine_codes['abinit'],
+        structure=structure,
+        kpoints=injected.inputs.kpoints,
+        pseudos=dict(injected.inputs.pseudos),
+        parameters=orm.Dict({**injected.inputs.parameters.get_dict(), 'bs_coulomb_term': 0, 'bs_exchange_term': 0}),
+        parents=dict(injected.inputs.parents),
+        quasiparticle_file=file,
+        metadata={'options': {'withmpi': False, 'environment_variables': ZEROED_MEMORY}},
+    ).node
+    assert process.is_finished_ok, process.exit_message
+    energies = bands.get_bands()[:, :8] + shifts
+    transitions = energies[:, np.newaxis, 4:] - energies[:, :4, np.newaxis]
+    mesh = np.stack(np.indices((2, 2, 2)), axis=-1).reshape(-1, 3) / 2
+    operations = qp.reciprocal_operations(cell_of(structure))
+    images = [len(equivalent_points(point, mesh, operations)) for point in bands.get_kpoints()]
+    expected = np.sort(np.concatenate([np.repeat(part, n) for part, n in zip(transitions, images, strict=True)], None))
+    found = np.sort(process.outputs.output_excitons.get_array('energies'))
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_haydock_gives_the_spectrum_of_the_diagonalisation(rigid, spectrum):
+    """The recursion against the sum over all excitons, at every frequency, to 1 % of the peak."""
+    recursion = spectrum(SCISSOR, rigid, {'algorithm': 'haydock', 'haydock': {'tolerance': 1e-3}})
+    curves = [process.outputs.spectra.get_array('excitonic') for process in (recursion, rigid)]
+    assert curves[0].shape == curves[1].shape
+    assert np.abs(curves[0] - curves[1]).max() < 0.01 * np.abs(curves[1]).max()
+    assert 'exciton_weights' not in recursion.outputs
 
 
 def test_ground_state_of_other_parameters_is_refused(rigid):
