@@ -57,9 +57,9 @@ def _qe(name: str, enables: str, plugin: str | None = None) -> Executable:
     return Executable(f'{name}.x', enables, plugin and f'quantumespresso.{plugin}', None, r'Program \S+ v\.(\S+)')
 
 
-def _yambo(name: str, enables: str) -> Executable:
+def _yambo(name: str, enables: str, plugin: str | None = None) -> Executable:
     """A Yambo program: its help begins with the version."""
-    return Executable(name, enables, version='-h', pattern=r'[Vv]ersion\s*:?\s*(\d[\w.-]*)')
+    return Executable(name, enables, plugin, version='-h', pattern=r'[Vv]ersion\s*:?\s*(\d[\w.-]*)')
 
 
 _QUANTUM_ESPRESSO = (
@@ -137,11 +137,9 @@ ENGINES: tuple[Engine, ...] = (
         'GW and Bethe-Salpeter equation at scale',
         'code',
         (
-            Executable(
-                'yambo', 'GW and Bethe-Salpeter equation', version='-h', pattern=r'[Vv]ersion\s*:?\s*(\d[\w.-]*)'
-            ),
-            Executable('p2y', 'import from Quantum ESPRESSO', version='-h', pattern=r'[Vv]ersion\s*:?\s*(\d[\w.-]*)'),
-            Executable('ypp', 'post-processing', version='-h', pattern=r'[Vv]ersion\s*:?\s*(\d[\w.-]*)'),
+            _yambo('yambo', 'GW and Bethe-Salpeter equation', 'foundry.yambo'),
+            _yambo('p2y', 'import from Quantum ESPRESSO', 'foundry.p2y'),
+            _yambo('ypp', 'post-processing'),
         ),
         {'conda-forge': 'yambo'},
     ),

@@ -9,9 +9,7 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ProcessSpec, ToContext, if_
 
-from aiida_foundry.analysis import band_window, gaps, optics
-from aiida_foundry.analysis import quasiparticles as qp
-from aiida_foundry.common.errors import InputError
+from aiida_foundry.analysis import gaps, optics
 from aiida_foundry.engines.abinit import quasiparticle_file
 from aiida_foundry.engines.abinit.base import AbinitBaseWorkChain
 from aiida_foundry.engines.abinit.calcfunctions import psp8_by_kind
@@ -128,33 +126,11 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
         self.ctx.ground_state.wavefunctions = self.ctx.mesh_bands.outputs.remote_folder
         return None
 
-    def bring_corrections(self) -> ExitCode | None:
-        """Choose the window of bands, and bring the corrections to its states."""
-        parameters, bands = self.ctx.parameters, self.ctx.ground_state.mesh_bands
-        energies = bands.get_bands()[:, : parameters['bands']]
-        try:
-            first, last = band_window.widen(
-                energies, self.ctx.occupied, parameters['valence_bands'], parameters['conduction_bands']
-            )
-        except InputError as error:
-            return self.exit_codes.ERROR_BAND_WINDOW.format(detail=str(error))
-        self.ctx.window = orm.Dict({'first': first, 'last': last, 'occupied': self.ctx.occupied})
-        version = orm.Int(qp.VERSION)
-        try:
-            self.ctx.source = self.inputs.get('quasiparticles') or calcfunctions.make_scissor(
-                bands, self.inputs.scissor, orm.Int(self.ctx.occupied), version
-            )
-            settings = orm.Dict(parameters['transfer'])
-            self.ctx.moved = calcfunctions.transfer_corrections(
-                self.ctx.source, bands, self.inputs.structure, self.ctx.window, settings, version
-            )
-        except InputError as error:
-            return self.exit_codes.ERROR_CORRECTIONS_DO_NOT_FIT.format(detail=str(error))
-        self.ctx.file = calcfunctions.abinit_file(
-            self.ctx.moved['corrections'], bands, self.ctx.window, orm.Int(quasiparticle_file.VERSION)
-        )
-        self.report(f'bands {first} to {last}, corrections of {self.ctx.moved["transfer"]["covered"]} states')
-        return None
+    def write_corrections(self) -> orm.SinglefileData:
+        """Return the corrections as ABINIT reads them."""
+        version = orm.Int(quasiparticle_file.VERSION)
+        bands = self.ctx.ground_state.mesh_bands
+        return calcfunctions.abinit_file(self.ctx.moved['corrections'], bands, self.ctx.window, version)
 
     def should_run_screening(self) -> bool:
         """Return whether no screening was handed on."""
@@ -194,9 +170,7 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
 
     def inspect_bse(self) -> ExitCode | None:
         """Check that the energies are those intended: ABINIT goes on where it lacks corrections."""
-        wanted = optics.direct_gap(
-            self.ctx.moved['quasiparticle_bands'].get_bands(), self.ctx.occupied - self.ctx.window['first'] + 1
-        )
+        wanted = self.intended_gap()
         if not self.ctx.bse.is_finished_ok:
             return self.exit_codes.ERROR_SUB_PROCESS_FAILED_BSE
         if 'rpa' in self.ctx and (detail := rpa_failure(self.ctx.rpa, wanted)):

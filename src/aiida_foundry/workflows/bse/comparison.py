@@ -10,7 +10,7 @@ from aiida.orm import Dict, Int
 VERSION = 1
 
 #: Steps of a spectrum that all methods share: whoever runs first makes them.
-SHARED = ('scf', 'mesh_bands', 'path_bands', 'screening')
+SHARED = ('scf', 'mesh_bands', 'path_bands', 'p2y', 'screening')
 #: Method by the process that computes its quasiparticle energies.
 SOURCES = {'koopmans': 'ki', 'gw': 'g0w0'}
 

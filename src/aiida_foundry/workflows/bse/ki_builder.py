@@ -42,8 +42,7 @@ class KiBuilder:
         Raises:
             InputError: for anything that cannot work, with the reason.
         """
-        if engine not in codes:
-            raise InputError(f'code `{engine}`', 'it is missing', '`aiida-foundry setup` registers what it finds')
+        code = _code_of(engine, codes)
         family = load_family(inputs['pseudo_family'])
         cutoff = inputs['wavefunction_cutoff'] or recommended_cutoff(structure, family, inputs['cutoff_stringency'])
         mesh = mesh_of(structure, inputs)
@@ -55,7 +54,7 @@ class KiBuilder:
         transfer = {'extrapolation': inputs['extrapolation']}
         shared = {**common, 'parameters': {'wavefunction_cutoff': cutoff, 'transfer': transfer}}
         bse = WorkflowFactory('foundry.bse.spectrum').get_builder_from_protocol(
-            codes[engine], structure, 0.0, engine=engine, protocol=protocol,
+            code, structure, 0.0, engine=engine, protocol=protocol,
             overrides=recursive_merge(dict(inputs['bse']), shared),
         )  # fmt: skip
         wannier = {**common, 'wannierize': {'parameters': {'wavefunction_cutoff': cutoff}}}
@@ -76,7 +75,7 @@ class KiBuilder:
             names = ('wavefunction_cutoff', 'screening_cutoff', 'bands', 'starting_functional')
             wanted = {**common, 'parameters': {name: settings[name] for name in names}}
             gw = WorkflowFactory('foundry.gw.gap').get_builder_from_protocol(
-                codes[engine], structure, 'g0w0-ppm', engine=engine, protocol=protocol,
+                code, structure, 'g0w0-ppm', engine=engine, protocol=protocol,
                 overrides=recursive_merge(dict(inputs['gw']), wanted),
             )  # fmt: skip
             builder.gw = _without_common(gw)
@@ -84,6 +83,17 @@ class KiBuilder:
         if relax:
             builder.relax = _relax_inputs(codes, structure, inputs, protocol, cutoff, dict(bse.pseudos))
         return builder
+
+
+def _code_of(engine: str, codes: Mapping[str, orm.AbstractCode]) -> orm.AbstractCode | Mapping[str, orm.AbstractCode]:
+    """Return the code of the engine of the Bethe-Salpeter equation; all of them where it needs several.
+
+    Raises:
+        InputError: if it is missing.
+    """
+    if engine not in codes:
+        raise InputError(f'code `{engine}`', 'it is missing', '`aiida-foundry setup` registers what it finds')
+    return codes if engine == 'yambo' else codes[engine]
 
 
 def _without_common(builder: ProcessBuilder, *more: str) -> dict[str, Any]:

@@ -43,8 +43,11 @@ class ExcitonRecord(Record):
 
 EXCITONS = RecordType(
     model=ExcitonRecord,
-    processes=('aiida.workflows:foundry.bse.abinit',),
+    processes=('aiida.workflows:foundry.bse.abinit', 'aiida.workflows:foundry.bse.yambo'),
     description='Lowest excitons on given quasiparticle energies by the Bethe-Salpeter equation',
     summary=('formula', 'direct_gap', 'lowest', 'lowest_bright', 'binding_energy', 'static', 'mesh'),
-    engines={'abinit': called('output_parameters', 'abinit_version')},
+    engines={
+        'abinit': called('output_parameters', 'abinit_version'),
+        'yambo': called('output_parameters', 'code_version'),
+    },
 )

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, WorkChain
 from aiida.plugins import WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
+from aiida_foundry.analysis import band_window, optics
+from aiida_foundry.analysis import quasiparticles as qp
 from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.structures.checks import check_even_electrons, check_family, check_structure_data, valence_electrons
+from aiida_foundry.workflows.bse import calcfunctions
 from aiida_foundry.workflows.bse.parameters import check_bands, check_parameters, complete_parameters
 from aiida_foundry.workflows.bse.provenance import check_origin
 from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
@@ -21,7 +24,7 @@ from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, load_family,
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 #: Adapters by the name of the engine.
-ENGINES = {'abinit': 'foundry.bse.abinit'}
+ENGINES = {'abinit': 'foundry.bse.abinit', 'yambo': 'foundry.bse.yambo'}
 
 
 GAMMA_REASON = 'where W(q → 0) is needed'
@@ -174,9 +177,14 @@ class BseSpectrumWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         return Path(str(files('aiida_foundry.workflows.bse.protocols') / 'spectrum.yaml'))
 
     @classmethod
+    def set_codes(cls, builder: ProcessBuilder, code: Any) -> None:
+        """Set the code of the engine; adapters whose engine needs several take a mapping."""
+        builder.code = code
+
+    @classmethod
     def get_builder_from_protocol(
         cls,
-        code: orm.AbstractCode,
+        code: orm.AbstractCode | Mapping[str, orm.AbstractCode],
         structure: orm.StructureData,
         corrections: orm.ArrayData | float,
         *,
@@ -189,7 +197,7 @@ class BseSpectrumWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         """Return a builder with all inputs set; called on the interface, it is that of the engine's adapter.
 
         Args:
-            code: the code of the engine.
+            code: the code of the engine; for Yambo those of `pw`, `p2y` and `yambo` by these names.
             structure: the crystal.
             corrections: quasiparticle energies, or a scissor in eV; 0 for bare Kohn-Sham energies.
             engine: a key of `ENGINES`; ignored when called on an adapter.
@@ -214,7 +222,7 @@ class BseSpectrumWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         check_parameters(parameters)
         check_bands(parameters, valence_electrons(structure, pseudos) // 2)
         builder = target.get_builder()
-        builder.code = code
+        target.set_codes(builder, code)
         builder.structure = structure
         builder.kpoints = mesh_of(structure, inputs)
         builder.parameters = orm.Dict(parameters)
@@ -226,3 +234,38 @@ class BseSpectrumWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         builder.options = orm.Dict({**inputs['options'], **(options or {})})
         builder.clean_workdir = orm.Bool(inputs['clean_workdir'])
         return builder
+
+    def bring_corrections(self) -> ExitCode | None:
+        """Choose the window of bands, and bring the corrections to its states; adapters write them for their engine."""
+        parameters, bands = self.ctx.parameters, self.ctx.ground_state.mesh_bands
+        energies = bands.get_bands()[:, : parameters['bands']]
+        try:
+            first, last = band_window.widen(
+                energies, self.ctx.occupied, parameters['valence_bands'], parameters['conduction_bands']
+            )
+        except InputError as error:
+            return self.exit_codes.ERROR_BAND_WINDOW.format(detail=str(error))
+        self.ctx.window = orm.Dict({'first': first, 'last': last, 'occupied': self.ctx.occupied})
+        version = orm.Int(qp.VERSION)
+        try:
+            self.ctx.source = self.inputs.get('quasiparticles') or calcfunctions.make_scissor(
+                bands, self.inputs.scissor, orm.Int(self.ctx.occupied), version
+            )
+            settings = orm.Dict(parameters['transfer'])
+            self.ctx.moved = calcfunctions.transfer_corrections(
+                self.ctx.source, bands, self.inputs.structure, self.ctx.window, settings, version
+            )
+        except InputError as error:
+            return self.exit_codes.ERROR_CORRECTIONS_DO_NOT_FIT.format(detail=str(error))
+        self.ctx.file = self.write_corrections()
+        self.report(f'bands {first} to {last}, corrections of {self.ctx.moved["transfer"]["covered"]} states')
+        return None
+
+    def write_corrections(self) -> orm.SinglefileData:
+        """Return the corrections as the engine reads them."""
+        raise NotImplementedError
+
+    def intended_gap(self) -> float:
+        """Return the direct gap in eV of the quasiparticles that entered."""
+        occupied = self.ctx.occupied - self.ctx.window['first'] + 1
+        return optics.direct_gap(self.ctx.moved['quasiparticle_bands'].get_bands(), occupied)

@@ -21,7 +21,7 @@ from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, load_family,
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
 #: Adapters by the name of the engine.
-ENGINES = {'abinit': 'foundry.gw.abinit'}
+ENGINES = {'abinit': 'foundry.gw.abinit', 'yambo': 'foundry.gw.yambo'}
 
 
 class GwGapWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
@@ -132,9 +132,14 @@ class GwGapWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         return Path(str(files('aiida_foundry.workflows.gw.protocols') / 'gap.yaml'))
 
     @classmethod
+    def set_codes(cls, builder: ProcessBuilder, code: Any) -> None:
+        """Set the code of the engine; adapters whose engine needs several take a mapping."""
+        builder.code = code
+
+    @classmethod
     def get_builder_from_protocol(
         cls,
-        code: orm.AbstractCode,
+        code: orm.AbstractCode | Mapping[str, orm.AbstractCode],
         structure: orm.StructureData,
         method: str = 'g0w0-ppm',
         *,
@@ -147,7 +152,7 @@ class GwGapWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         """Return a builder with all inputs set; called on the interface, it is that of the engine's adapter.
 
         Args:
-            code: the code of the engine.
+            code: the code of the engine; for Yambo those of `pw`, `p2y` and `yambo` by these names.
             structure: the crystal.
             method: a key of `methods.METHODS`.
             engine: a key of `ENGINES`; ignored when called on an adapter.
@@ -172,7 +177,7 @@ class GwGapWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         check_parameters(parameters)
         check_bands(parameters, valence_electrons(structure, pseudos) // 2)
         builder = target.get_builder()
-        builder.code = code
+        target.set_codes(builder, code)
         builder.structure = structure
         builder.method = orm.Str(method)
         builder.kpoints = mesh_of(structure, inputs)

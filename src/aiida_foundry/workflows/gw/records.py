@@ -39,8 +39,11 @@ class GapRecord(Record):
 
 GAPS = RecordType(
     model=GapRecord,
-    processes=('aiida.workflows:foundry.gw.abinit',),
+    processes=('aiida.workflows:foundry.gw.abinit', 'aiida.workflows:foundry.gw.yambo'),
     description='Quasiparticle and Kohn-Sham gaps by GW',
     summary=('formula', 'method', 'kohn_sham_direct', 'kohn_sham_indirect', 'direct', 'indirect', 'mesh'),
-    engines={'abinit': called('output_parameters', 'abinit_version')},
+    engines={
+        'abinit': called('output_parameters', 'abinit_version'),
+        'yambo': called('output_parameters', 'code_version'),
+    },
 )

@@ -1,0 +1,113 @@
+"""Silicon with Yambo, end to end: exact identities, and ABINIT at equal settings."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+
+from aiida_foundry.analysis.excitons import head_difference
+from aiida_foundry.common.units import BOHR_TO_ANGSTROM
+from aiida_foundry.workflows.bse.spectrum import BseSpectrumWorkChain
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(not shutil.which('yambo'), reason='yambo is not on PATH: Debian does not ship it'),
+]
+
+SCISSOR = 0.6285
+STEP = 0.02
+
+
+@pytest.fixture(scope='module')
+def spectrum(engine_codes, silicon, pbe_family, small):
+    """Return a function that runs a spectrum on corrections, on the ground state and screening of another run."""
+
+    def _spectrum(corrections, parent=None, engine='yambo', **changes):
+        builder = BseSpectrumWorkChain.get_builder_from_protocol(
+            engine_codes if engine == 'yambo' else engine_codes[engine],
+            silicon,
+            corrections,
+            engine=engine,
+            protocol='fast',
+            overrides={'parameters': {**small, 'rpa': False, **changes}},
+            options={'withmpi': False},
+        )
+        if parent is not None:
+            builder.ground_state = {name: parent.outputs.ground_state[name] for name in ('wavefunctions', 'mesh_bands')}
+            builder.screening = parent.outputs.screening
+        process = run_get_node(builder).node
+        assert process.is_finished_ok, process.exit_message
+        return process
+
+    return _spectrum
+
+
+@pytest.fixture(scope='module')
+def rigid(spectrum):
+    """Return the spectrum on a scissor, with ground state and screening."""
+    return spectrum(SCISSOR)
+
+
+def energies_of(process):
+    return process.outputs.exciton_weights.get_array('energies')
+
+
+def shifted(process, shifts):
+    """Return energies of the ground state of a process changed by `shifts` (k, band)."""
+    bands = process.outputs.ground_state.mesh_bands
+    energies = bands.get_bands()
+    after = energies + shifts
+    arrays = {'kpoints': bands.get_kpoints(), 'ks_energies': energies[np.newaxis], 'qp_energies': after[np.newaxis]}
+    return orm.ArrayData(arrays)
+
+
+def scissor_of(process):
+    shape = process.outputs.ground_state.mesh_bands.get_bands().shape
+    return np.broadcast_to(np.where(np.arange(shape[1]) >= 4, SCISSOR, 0.0), shape).copy()
+
+
+def test_symmetry_of_silicon(rigid):
+    summary = rigid.outputs.excitons.get_dict()
+    assert summary['anisotropy'] < 1e-6
+    assert summary['lowest']['degeneracy'] == 3
+    assert summary['bands'] == [1, 8]
+    assert summary['direct_gap']['quasiparticle'] - summary['direct_gap']['kohn_sham'] == pytest.approx(SCISSOR)
+    assert summary['static']['independent_particle'] > summary['static']['independent_quasiparticle']
+
+
+def test_corrections_depend_on_kpoint_and_band(rigid, spectrum):
+    """Hellmann and Feynman: an exciton moves by the weight of the states that are moved.
+
+    The lowest conduction band at the four L points; the remainder is second order, and Yambo's single precision.
+    """
+    moved = {}
+    for sign in (1, -1):
+        shifts = scissor_of(rigid)
+        shifts[1, 4] += sign * STEP
+        moved[sign] = energies_of(spectrum(shifted(rigid, shifts), rigid))[:3].mean()
+    expected = rigid.outputs.exciton_weights.get_array('weights')[:3, 1, 4].mean()
+    assert expected > 0.02
+    assert (moved[1] - moved[-1]) / (2 * STEP) == pytest.approx(expected, abs=3e-3)
+
+
+def test_a_constant_is_the_scissor(rigid, spectrum):
+    """Another zero of energies, and the shift on valence and conduction bands: 1e-4 eV in single precision."""
+    shifts = scissor_of(rigid) - 0.4188
+    assert energies_of(spectrum(shifted(rigid, shifts), rigid)) == pytest.approx(energies_of(rigid), abs=1e-4)
+
+
+def test_abinit_agrees_after_the_head(rigid, spectrum, silicon):
+    """Equal settings in two codes: the lowest exciton within 1 meV once the q → 0 head of each is accounted for."""
+    other = spectrum(SCISSOR, engine='abinit')
+    yambo, abinit = (process.outputs.excitons.get_dict() for process in (rigid, other))
+    heads = [(summary['head']['factor'], summary['head']['dielectric_constant']) for summary in (abinit, yambo)]
+    predicted = head_difference(*heads, silicon.get_cell_volume() / BOHR_TO_ANGSTROM**3, 8)
+    assert predicted > 1e-3
+    found = yambo['lowest']['energy'] - abinit['lowest']['energy']
+    assert found == pytest.approx(predicted, abs=1e-3)
+    heights = [max(summary['peaks']['excitonic']['heights']) for summary in (yambo, abinit)]
+    assert heights[0] == pytest.approx(heights[1], rel=0.01)
