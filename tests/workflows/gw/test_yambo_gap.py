@@ -46,8 +46,8 @@ def test_methods_that_are_refused(yambo_builder, method):
 def test_silicon(engine_codes, silicon, pbe_family, small):
     """Godby-Needs plasmon poles in two codes, on the same pseudopotentials, bands and plane waves.
 
-    Yambo fits the poles at 1 hartree, ABINIT at the plasma frequency of the density, 0.61 hartree for silicon. With LDA,
-    60 bands and 65 plane waves the direct gaps are 3.082 and 3.058 eV; Yambo with ABINIT's pole gives 3.063 eV.
+    Yambo fits the poles at 1 hartree, ABINIT at the plasma frequency of the density, 0.61 hartree for silicon. With
+    LDA, 60 bands and 65 plane waves the direct gaps are 3.082 and 3.058 eV; Yambo with ABINIT's pole gives 3.063 eV.
     """
     gaps = {}
     for engine in ('yambo', 'abinit'):
