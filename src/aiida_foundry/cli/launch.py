@@ -59,6 +59,7 @@ def start(job: Job, structure: str, cell: str, *, daemon: bool, dry_run: bool, r
 
     crystal = import_structure(structure, cell, store=False)
     builder = job.build(crystal)
+    check_inputs(builder)
     plan = plan_record(builder, crystal, job.code, job.estimate(builder) if job.estimate else [])
     console = make_console(stderr=as_json)
     print_plan(console, plan)
@@ -75,6 +76,19 @@ def start(job: Job, structure: str, cell: str, *, daemon: bool, dry_run: bool, r
             builder = job.build(import_structure(structure, cell, store=True))
         builder.metadata.label = key
         return (submit if daemon else run_here)(builder, console, as_json)
+
+
+def check_inputs(builder: ProcessBuilder) -> None:
+    """Validate the inputs as the process will: what it refuses is refused before the plan is shown.
+
+    Raises:
+        InputError: with the message of the validator.
+    """
+    inputs = builder.process_class.spec().inputs
+    error = inputs.validate(inputs.pre_process(builder._inputs(prune=True)))
+    if error is not None:
+        workflow = builder.process_class.__name__
+        raise InputError(f'inputs of {workflow}', error.message, 'Change the option that sets it: see `--help`')
 
 
 def import_structure(spec: str, cell: str, store: bool) -> StructureData:

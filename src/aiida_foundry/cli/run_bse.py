@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aiida_foundry.cli import options
+from aiida_foundry.cli import engine_codes, options
 from aiida_foundry.common.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ Examples:
 )
 @options.PROTOCOL
 @options.OVERRIDES
-@click.option('--code', 'code_label', default='abinit@localhost', show_default=True, help='The engine.')
+@engine_codes.ENGINE
+@engine_codes.CODE
 @options.FAMILY
 @options.CELL
 @options.DAEMON
@@ -63,7 +64,8 @@ def bse_spectrum(
     quasiparticles: str | None,
     protocol: str | None,
     assignments: tuple[str, ...],
-    code_label: str,
+    engine: str,
+    code_label: str | None,
     family: str | None,
     cell: str,
     daemon: bool,
@@ -75,7 +77,7 @@ def bse_spectrum(
     """Compute the optical spectrum and the excitons of a crystal on given quasiparticle energies."""
     from aiida.plugins import WorkflowFactory
 
-    from aiida_foundry.cli.launch import Job, load_code, require_daemon, start
+    from aiida_foundry.cli.launch import Job, require_daemon, start
     from aiida_foundry.cli.profile import load_profile
     from aiida_foundry.workflows.bse.cost import estimate
 
@@ -83,16 +85,22 @@ def bse_spectrum(
         raise InputError('--scissor, --quasiparticles', 'one of them is needed, and only one', 'Give one')
     overrides = options.parse_overrides(assignments)
     load_profile(profile)
-    code = load_code(code_label, 'foundry.abinit')
+    code, codes = engine_codes.load_engine(engine, code_label)
     if daemon and not dry_run:
         require_daemon()
     corrections = scissor if quasiparticles is None else load_quasiparticles(quasiparticles)
     job = Job(
         lambda crystal: WorkflowFactory('foundry.bse.spectrum').get_builder_from_protocol(
-            code, crystal, corrections, protocol=protocol, overrides=overrides or None, pseudo_family=family
+            codes,
+            crystal,
+            corrections,
+            engine=engine,
+            protocol=protocol,
+            overrides=overrides or None,
+            pseudo_family=family,
         ),
         code,
-        estimate,
+        estimate if engine == 'abinit' else None,
     )
     context.exit(start(job, structure, cell, daemon=daemon, dry_run=dry_run, rerun=rerun, as_json=as_json))
 
@@ -110,6 +118,7 @@ Examples:
 @click.option('--scissor', type=float, help=f'{SCISSOR_HELP} Solve it on these energies as well.')
 @click.option('--relax', is_flag=True, help='Relax atoms and cell first.')
 @click.option('--koopmans-engine', type=click.Choice(list(ENGINE_CODES)), default='native', show_default=True)
+@engine_codes.ENGINE
 @options.PROTOCOL
 @options.OVERRIDES
 @COMPUTER
@@ -128,6 +137,7 @@ def bse_ki(
     scissor: float | None,
     relax: bool,
     koopmans_engine: str,
+    engine: str,
     protocol: str | None,
     assignments: tuple[str, ...],
     computer: str,
@@ -148,7 +158,7 @@ def bse_ki(
 
     overrides = options.parse_overrides(assignments)
     load_profile(profile)
-    codes = load_codes(computer, koopmans_engine)
+    codes = load_codes(computer, koopmans_engine, engine)
     if daemon and not dry_run:
         require_daemon()
     job = Job(
@@ -159,17 +169,18 @@ def bse_ki(
             scissor=scissor,
             relax=relax,
             koopmans_engine=koopmans_engine,
+            engine=engine,
             protocol=protocol,
             overrides=overrides or None,
             pseudo_family=family,
         ),
-        codes['abinit'],
-        estimate,
+        codes[engine],
+        estimate if engine == 'abinit' else None,
     )
     context.exit(start(job, structure, cell, daemon=daemon, dry_run=dry_run, rerun=rerun, as_json=as_json))
 
 
-def load_codes(computer: str, koopmans_engine: str) -> dict[str, AbstractCode]:
+def load_codes(computer: str, koopmans_engine: str, engine: str) -> dict[str, AbstractCode]:
     """Return the codes of all steps on a computer.
 
     Raises:
@@ -177,7 +188,8 @@ def load_codes(computer: str, koopmans_engine: str) -> dict[str, AbstractCode]:
     """
     from aiida_foundry.cli.launch import load_code
 
-    wanted = {**KOOPMANS_CODES, **ENGINE_CODES[koopmans_engine], 'abinit': ('abinit', 'foundry.abinit')}
+    others = {name: (name, plugin) for name, plugin in engine_codes.ENGINES[engine].items()}
+    wanted = {**KOOPMANS_CODES, **ENGINE_CODES[koopmans_engine], **others}
     return {key: load_code(f'{label}@{computer}', plugin) for key, (label, plugin) in wanted.items()}
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_foundry.cli import options
+from aiida_foundry.cli import engine_codes, options
 from aiida_foundry.workflows.gw.methods import METHODS
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ Examples:
 )
 @options.PROTOCOL
 @options.OVERRIDES
-@click.option('--code', 'code_label', default='abinit@localhost', show_default=True, help='The engine.')
+@engine_codes.ENGINE
+@engine_codes.CODE
 @options.FAMILY
 @options.CELL
 @options.DAEMON
@@ -50,7 +51,8 @@ def gw_gap(
     methods: tuple[str, ...],
     protocol: str | None,
     assignments: tuple[str, ...],
-    code_label: str,
+    engine: str,
+    code_label: str | None,
     family: str | None,
     cell: str,
     daemon: bool,
@@ -65,35 +67,36 @@ def gw_gap(
     has a result is not run again. The exit status is 0 if the workflow succeeded, 1 if it failed, 2 if the input was
     refused.
     """
-    from aiida_foundry.cli.launch import Job, load_code, require_daemon, start
+    from aiida_foundry.cli.launch import Job, require_daemon, start
     from aiida_foundry.cli.profile import load_profile
     from aiida_foundry.workflows.gw.cost import estimate
 
-    overrides = options.parse_overrides(assignments)
+    arguments = {
+        'engine': engine,
+        'protocol': protocol,
+        'overrides': options.parse_overrides(assignments) or None,
+        'pseudo_family': family,
+    }
     load_profile(profile)
-    code = load_code(code_label, 'foundry.abinit')
+    code, codes = engine_codes.load_engine(engine, code_label)
     if daemon and not dry_run:
         require_daemon()
-    job = Job(lambda crystal: _builder(code, crystal, methods, protocol, overrides, family), code, estimate)
+    known = estimate if engine == 'abinit' else None
+    job = Job(lambda crystal: _builder(codes, crystal, methods, arguments), code, known)
     context.exit(start(job, structure, cell, daemon=daemon, dry_run=dry_run, rerun=rerun, as_json=as_json))
 
 
 def _builder(
-    code: AbstractCode,
+    codes: AbstractCode | dict[str, AbstractCode],
     structure: StructureData,
     methods: tuple[str, ...],
-    protocol: str | None,
-    overrides: dict[str, Any],
-    family: str | None,
+    arguments: dict[str, Any],
 ) -> ProcessBuilder:
     """Return the builder of one method, or of several that share a ground state."""
     from aiida.plugins import WorkflowFactory
 
-    arguments = {'protocol': protocol, 'overrides': overrides or None, 'pseudo_family': family}
     if len(set(methods)) == 1:
-        return WorkflowFactory('foundry.gw.gap').get_builder_from_protocol(
-            code, structure, method=methods[0], **arguments
-        )
+        return WorkflowFactory('foundry.gw.gap').get_builder_from_protocol(codes, structure, methods[0], **arguments)
     return WorkflowFactory('foundry.gw.variants').get_builder_from_protocol(
-        code, structure, methods=list(dict.fromkeys(methods)), **arguments
+        codes, structure, list(dict.fromkeys(methods)), **arguments
     )

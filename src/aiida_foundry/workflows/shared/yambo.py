@@ -16,6 +16,7 @@ from aiida.plugins import CalculationFactory, WorkflowFactory
 from aiida_foundry.analysis import gaps
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.common.units import BOHR_TO_ANGSTROM
+from aiida_foundry.engines.pw.options import checked_options
 from aiida_foundry.engines.yambo.base import YamboBaseWorkChain
 
 PwBaseWorkChain = WorkflowFactory('quantumespresso.pw.base')
@@ -218,7 +219,7 @@ class YamboStatesMixin(WorkChain):
             'structure': self.inputs.structure,
             'pseudos': dict(self.inputs.pseudos),
             'parameters': orm.Dict(namelists),
-            'metadata': {'options': {**self.options(), 'parser_name': 'foundry.pw'}},
+            'metadata': {'options': checked_options(self.options())},
         }
         if density is not None:
             pw['parent_folder'] = density
