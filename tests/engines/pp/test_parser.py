@@ -82,7 +82,7 @@ def test_checksums_are_those_of_a_real_shell(parse, tmp_path):
     listing = {'checksums.sha256': (job / 'checksums.sha256').read_bytes()}
     assert len(listing['checksums.sha256'].splitlines()) == 4
     assert parse('ldos', listing)[1].exit_status == 0
-    changed = {'aiida.filplot002aiida.fileout': cube(2).replace(b'E+00', b'E-01', 1)}
+    changed = {'aiida.filplot002aiida.fileout': cube(2).replace(b'E-02', b'E-01', 1)}
     assert parse('ldos', listing | changed)[1].exit_status == CODES.ERROR_OUTPUT_DATAFILE_READ.status
 
 
