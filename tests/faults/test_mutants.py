@@ -11,7 +11,7 @@ import pytest
 
 BENCHMARK = Path(__file__).parents[2] / 'benchmarks' / 'mutants.py'
 NUMBER = {
-    'abinit': 120, 'pw': 30, 'pw.berry': 30, 'pp': 60, 'wannier90': 60, 'kcw.wann2kcw': 15, 'kcw.screen': 30,
+    'abinit': 40, 'pw': 30, 'pw.berry': 30, 'pp': 60, 'wannier90': 60, 'kcw.wann2kcw': 15, 'kcw.screen': 30,
     'kcw.ham': 30, 'ki': 60,
 }  # fmt: skip
 
