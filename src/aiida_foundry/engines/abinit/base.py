@@ -7,18 +7,11 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import (
-    BaseRestartWorkChain,
-    ExitCode,
-    ProcessHandlerReport,
-    ProcessSpec,
-    calcfunction,
-    process_handler,
-    while_,
-)
+from aiida.engine import ProcessHandlerReport, ProcessSpec, calcfunction, process_handler
 
 from aiida_foundry.engines.abinit.calculation import AbinitCalculation
 from aiida_foundry.engines.abinit.tasks import Task, task_of
+from aiida_foundry.engines.restart import EngineBaseWorkChain
 
 CALCULATION_CODES = AbinitCalculation.exit_codes
 
@@ -31,7 +24,7 @@ def centre_mesh(kpoints: orm.KpointsData) -> orm.KpointsData:
     return centred
 
 
-class AbinitBaseWorkChain(BaseRestartWorkChain):
+class AbinitBaseWorkChain(EngineBaseWorkChain):
     """Run ABINIT until it finishes, repairing what can be repaired.
 
     Not converged or stopped for the walltime: continue from the wavefunctions. Too few bands: more bands. Out of
@@ -41,6 +34,7 @@ class AbinitBaseWorkChain(BaseRestartWorkChain):
     """
 
     _process_class = AbinitCalculation
+    _input_namespace = 'abinit'
 
     defaults = AttributeDict(
         {
@@ -62,18 +56,8 @@ class AbinitBaseWorkChain(BaseRestartWorkChain):
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
-        """Define inputs, outline and exit codes."""
+        """Add the exit codes."""
         super().define(spec)
-        spec.expose_inputs(AbinitCalculation, namespace='abinit')
-        spec.expose_outputs(AbinitCalculation)
-        spec.outline(
-            cls.setup,
-            while_(cls.should_run_process)(
-                cls.run_process,
-                cls.inspect_process,
-            ),
-            cls.results,
-        )
         spec.exit_code(410, 'ERROR_UNRECOVERABLE', message='ABINIT failed in a way that no restart repairs: {message}')
         spec.exit_code(411, 'ERROR_CONVERGENCE', message='Not converged: {message}')
         spec.exit_code(412, 'ERROR_WALLTIME', message='The walltime is too short: {message}')
@@ -81,12 +65,6 @@ class AbinitBaseWorkChain(BaseRestartWorkChain):
         spec.exit_code(414, 'ERROR_KMESH', message='The mesh of k-points breaks the symmetry: {message}')
         spec.exit_code(415, 'ERROR_BANDS', message='The number of bands does not fit: {message}')
         spec.exit_code(416, 'ERROR_OUTPUT_LOST', message='The output was incomplete twice: {message}')
-
-    def setup(self) -> None:
-        """Start from the given inputs."""
-        super().setup()
-        self.ctx.inputs = AttributeDict(self.exposed_inputs(AbinitCalculation, 'abinit'))
-        self.ctx.attempts = AttributeDict()
 
     # Tools of the handlers.
 
@@ -96,11 +74,6 @@ class AbinitBaseWorkChain(BaseRestartWorkChain):
 
     def _set_parameters(self, **changes: Any) -> None:
         self.ctx.inputs.parameters = orm.Dict({**self._parameters(), **changes})
-
-    def _count(self, problem: str) -> int:
-        """Return how often this problem occurred, this time included."""
-        self.ctx.attempts[problem] = self.ctx.attempts.get(problem, 0) + 1
-        return self.ctx.attempts[problem]
 
     def _continue_from(self, calculation: orm.CalcJobNode) -> str:
         """Let the next run start from the wavefunctions of this one; return from what it starts."""
@@ -112,19 +85,6 @@ class AbinitBaseWorkChain(BaseRestartWorkChain):
             parents.pop('density', None)
         self.ctx.inputs.parents = AttributeDict({**parents, 'wavefunctions': calculation.outputs.remote_folder})
         return 'from the wavefunctions'
-
-    def _restart(self, calculation: orm.CalcJobNode, action: str) -> ProcessHandlerReport:
-        self._report_failure(calculation)
-        self.report(f'Action taken: {action}')
-        return ProcessHandlerReport(do_break=True)
-
-    def _give_up(self, calculation: orm.CalcJobNode, exit_code: ExitCode, message: str) -> ProcessHandlerReport:
-        self._report_failure(calculation)
-        return ProcessHandlerReport(do_break=True, exit_code=exit_code.format(message=message))
-
-    def _report_failure(self, calculation: orm.CalcJobNode) -> None:
-        label, status, message = calculation.process_label, calculation.exit_status, calculation.exit_message
-        self.report(f'{label}<{calculation.pk}> failed with exit status {status}: {message}')
 
     # Handlers.
 

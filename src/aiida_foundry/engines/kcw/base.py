@@ -6,14 +6,15 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import BaseRestartWorkChain, ExitCode, ProcessHandlerReport, ProcessSpec, process_handler, while_
+from aiida.engine import ProcessHandlerReport, ProcessSpec, process_handler
 
 from aiida_foundry.engines.kcw.calculation import KcwScreenCalculation
+from aiida_foundry.engines.restart import EngineBaseWorkChain
 
 CALCULATION_CODES = KcwScreenCalculation.exit_codes
 
 
-class KcwScreenBaseWorkChain(BaseRestartWorkChain):
+class KcwScreenBaseWorkChain(EngineBaseWorkChain):
     """Run the linear responses until they are done.
 
     Interrupted: continue, because kcw.x keeps the q-points it has finished. Not converged: more steps, then weaker
@@ -22,6 +23,7 @@ class KcwScreenBaseWorkChain(BaseRestartWorkChain):
     """
 
     _process_class = KcwScreenCalculation
+    _input_namespace = 'kcw'
 
     defaults = AttributeDict(
         {
@@ -38,45 +40,11 @@ class KcwScreenBaseWorkChain(BaseRestartWorkChain):
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
-        """Define inputs, outline and exit codes."""
+        """Add the exit codes."""
         super().define(spec)
-        spec.expose_inputs(KcwScreenCalculation, namespace='kcw')
-        spec.expose_outputs(KcwScreenCalculation)
-        spec.outline(
-            cls.setup,
-            while_(cls.should_run_process)(
-                cls.run_process,
-                cls.inspect_process,
-            ),
-            cls.results,
-        )
         spec.exit_code(410, 'ERROR_UNRECOVERABLE', message='kcw.x failed in a way that no restart repairs: {message}')
         spec.exit_code(411, 'ERROR_CONVERGENCE', message='Not converged: {message}')
-        spec.exit_code(412, 'ERROR_WALLTIME', message='Still unfinished after {number} continuations.')
-
-    def setup(self) -> None:
-        """Start from the given inputs."""
-        super().setup()
-        self.ctx.inputs = AttributeDict(self.exposed_inputs(KcwScreenCalculation, 'kcw'))
-        self.ctx.attempts = AttributeDict()
-
-    def _count(self, problem: str) -> int:
-        """Return how often this problem occurred, this time included."""
-        self.ctx.attempts[problem] = self.ctx.attempts.get(problem, 0) + 1
-        return self.ctx.attempts[problem]
-
-    def _restart(self, calculation: orm.CalcJobNode, action: str) -> ProcessHandlerReport:
-        self._report_failure(calculation)
-        self.report(f'Action taken: {action}')
-        return ProcessHandlerReport(do_break=True)
-
-    def _give_up(self, calculation: orm.CalcJobNode, exit_code: ExitCode) -> ProcessHandlerReport:
-        self._report_failure(calculation)
-        return ProcessHandlerReport(do_break=True, exit_code=exit_code)
-
-    def _report_failure(self, calculation: orm.CalcJobNode) -> None:
-        label, status, message = calculation.process_label, calculation.exit_status, calculation.exit_message
-        self.report(f'{label}<{calculation.pk}> failed with exit status {status}: {message}')
+        spec.exit_code(412, 'ERROR_WALLTIME', message='Still unfinished after {message} continuations.')
 
     def _set_screen(self, **changes: Any) -> None:
         parameters = self.ctx.inputs.parameters.get_dict()
@@ -101,7 +69,7 @@ class KcwScreenBaseWorkChain(BaseRestartWorkChain):
         Cause: the input, the Wannier functions, or kcw.x itself. Remedy: none that a machine should choose.
         Gives up: always, with the message of the calculation.
         """
-        return self._give_up(calculation, self.exit_codes.ERROR_UNRECOVERABLE.format(message=calculation.exit_message))
+        return self._give_up(calculation, self.exit_codes.ERROR_UNRECOVERABLE, calculation.exit_message)
 
     @process_handler(
         priority=590,
@@ -119,7 +87,7 @@ class KcwScreenBaseWorkChain(BaseRestartWorkChain):
         """
         if self._count('interruption') > self.defaults.maximum_continuations:
             number = self.defaults.maximum_continuations
-            return self._give_up(calculation, self.exit_codes.ERROR_WALLTIME.format(number=number))
+            return self._give_up(calculation, self.exit_codes.ERROR_WALLTIME, number)
         self.ctx.inputs.parent_folder = calculation.outputs.remote_folder
         return self._restart(calculation, 'continue from its folder')
 
@@ -133,8 +101,7 @@ class KcwScreenBaseWorkChain(BaseRestartWorkChain):
         Cause: a disk or a transfer. Remedy: the same run again, from the same folder. Gives up: at the second time.
         """
         if self._count('damage') > 1:
-            exit_code = self.exit_codes.ERROR_UNRECOVERABLE.format(message=calculation.exit_message)
-            return self._give_up(calculation, exit_code)
+            return self._give_up(calculation, self.exit_codes.ERROR_UNRECOVERABLE, calculation.exit_message)
         return self._restart(calculation, 'the same run again')
 
     @process_handler(priority=580, exit_codes=CALCULATION_CODES.ERROR_RESPONSE_NOT_CONVERGED)
@@ -146,9 +113,7 @@ class KcwScreenBaseWorkChain(BaseRestartWorkChain):
         """
         attempt = self._count('convergence')
         if attempt > self.defaults.maximum_convergence_restarts:
-            return self._give_up(
-                calculation, self.exit_codes.ERROR_CONVERGENCE.format(message=calculation.exit_message)
-            )
+            return self._give_up(calculation, self.exit_codes.ERROR_CONVERGENCE, calculation.exit_message)
         screen = self.ctx.inputs.parameters.get_dict().get('SCREEN', {})
         steps = screen.get('niter', self.defaults.niter) * self.defaults.factor_niter
         changes: dict[str, Any] = {'niter': min(steps, self.defaults.maximum_niter)}

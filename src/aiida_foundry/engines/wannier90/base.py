@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import BaseRestartWorkChain, ExitCode, ProcessHandlerReport, ProcessSpec, process_handler, while_
+from aiida.engine import ProcessHandlerReport, ProcessSpec, process_handler
 
+from aiida_foundry.engines.restart import EngineBaseWorkChain
 from aiida_foundry.engines.wannier90.calculation import Wannier90Calculation
 
 CALCULATION_CODES = Wannier90Calculation.exit_codes
 
 
-class Wannier90BaseWorkChain(BaseRestartWorkChain):
+class Wannier90BaseWorkChain(EngineBaseWorkChain):
     """Run Wannier90 until it converges.
 
     Not converged: more iterations, and for the subspace selection weaker mixing from the second time on; both start
@@ -20,6 +21,7 @@ class Wannier90BaseWorkChain(BaseRestartWorkChain):
     """
 
     _process_class = Wannier90Calculation
+    _input_namespace = 'wannier90'
 
     defaults = AttributeDict(
         {
@@ -35,18 +37,8 @@ class Wannier90BaseWorkChain(BaseRestartWorkChain):
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
-        """Define inputs, outline and exit codes."""
+        """Add the exit codes."""
         super().define(spec)
-        spec.expose_inputs(Wannier90Calculation, namespace='wannier90')
-        spec.expose_outputs(Wannier90Calculation)
-        spec.outline(
-            cls.setup,
-            while_(cls.should_run_process)(
-                cls.run_process,
-                cls.inspect_process,
-            ),
-            cls.results,
-        )
         spec.exit_code(410, 'ERROR_UNRECOVERABLE', message='Wannier90 failed, and no restart repairs it: {message}')
         spec.exit_code(411, 'ERROR_CONVERGENCE', message='Not converged: {message}')
         spec.exit_code(
@@ -54,31 +46,10 @@ class Wannier90BaseWorkChain(BaseRestartWorkChain):
         )
         spec.exit_code(413, 'ERROR_OUTPUT_LOST', message='The output was incomplete twice: {message}')
 
-    def setup(self) -> None:
-        """Start from the given inputs."""
-        super().setup()
-        self.ctx.inputs = AttributeDict(self.exposed_inputs(Wannier90Calculation, 'wannier90'))
-        self.ctx.attempts = AttributeDict()
-
-    def _count(self, problem: str) -> int:
-        """Return how often this problem occurred, this time included."""
-        self.ctx.attempts[problem] = self.ctx.attempts.get(problem, 0) + 1
-        return self.ctx.attempts[problem]
-
-    def _restart(self, calculation: orm.CalcJobNode, **changes: float) -> ProcessHandlerReport:
-        self._report_failure(calculation)
+    def _restart_with(self, calculation: orm.CalcJobNode, **changes: float) -> ProcessHandlerReport:
         self.ctx.inputs.parameters = orm.Dict({**self.ctx.inputs.parameters.get_dict(), **changes})
-        action = ', '.join(f'`{name} = {value}`' for name, value in changes.items()) or 'the same run again'
-        self.report(f'Action taken: {action}')
-        return ProcessHandlerReport(do_break=True)
-
-    def _give_up(self, calculation: orm.CalcJobNode, exit_code: ExitCode, message: str) -> ProcessHandlerReport:
-        self._report_failure(calculation)
-        return ProcessHandlerReport(do_break=True, exit_code=exit_code.format(message=message))
-
-    def _report_failure(self, calculation: orm.CalcJobNode) -> None:
-        label, status, message = calculation.process_label, calculation.exit_status, calculation.exit_message
-        self.report(f'{label}<{calculation.pk}> failed with exit status {status}: {message}')
+        action = ', '.join(f'`{name} = {value}`' for name, value in changes.items())
+        return self._restart(calculation, action)
 
     @process_handler(
         priority=600,
@@ -135,7 +106,7 @@ class Wannier90BaseWorkChain(BaseRestartWorkChain):
         """
         if self._count('output') > 1:
             return self._give_up(calculation, self.exit_codes.ERROR_OUTPUT_LOST, calculation.exit_message)
-        return self._restart(calculation)
+        return self._restart(calculation, 'the same run again')
 
     @process_handler(priority=570, exit_codes=CALCULATION_CODES.ERROR_DISENTANGLEMENT_NOT_CONVERGED)
     def handle_disentanglement(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:
@@ -154,7 +125,7 @@ class Wannier90BaseWorkChain(BaseRestartWorkChain):
         if attempt > 1:
             mixing = parameters.get('dis_mix_ratio', self.defaults.dis_mix_ratio)
             changes['dis_mix_ratio'] = mixing * self.defaults.factor_dis_mix_ratio
-        return self._restart(calculation, **changes)
+        return self._restart_with(calculation, **changes)
 
     @process_handler(priority=560, exit_codes=CALCULATION_CODES.ERROR_SPREAD_NOT_CONVERGED)
     def handle_spread(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:
@@ -166,4 +137,4 @@ class Wannier90BaseWorkChain(BaseRestartWorkChain):
             message = f'the spread: {calculation.exit_message}'
             return self._give_up(calculation, self.exit_codes.ERROR_CONVERGENCE, message)
         iterations = self.ctx.inputs.parameters.get_dict().get('num_iter', self.defaults.num_iter)
-        return self._restart(calculation, num_iter=iterations * self.defaults.factor_iterations)
+        return self._restart_with(calculation, num_iter=iterations * self.defaults.factor_iterations)

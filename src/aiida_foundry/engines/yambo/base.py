@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import BaseRestartWorkChain, ExitCode, ProcessHandlerReport, ProcessSpec, process_handler, while_
+from aiida.engine import ProcessHandlerReport, ProcessSpec, process_handler
 
+from aiida_foundry.engines.restart import EngineBaseWorkChain
 from aiida_foundry.engines.yambo.calculation import YamboCalculation
 
 CALCULATION_CODES = YamboCalculation.exit_codes
 
 
-class YamboBaseWorkChain(BaseRestartWorkChain):
+class YamboBaseWorkChain(EngineBaseWorkChain):
     """Run Yambo until it is done.
 
     Interrupted: continue, because Yambo keeps the fragments that it has finished. A damaged database: once more without
@@ -22,6 +21,7 @@ class YamboBaseWorkChain(BaseRestartWorkChain):
     """
 
     _process_class = YamboCalculation
+    _input_namespace = 'yambo'
 
     defaults = AttributeDict(
         {
@@ -36,47 +36,13 @@ class YamboBaseWorkChain(BaseRestartWorkChain):
 
     @classmethod
     def define(cls, spec: ProcessSpec) -> None:
-        """Define inputs, outline and exit codes."""
+        """Add the exit codes."""
         super().define(spec)
-        spec.expose_inputs(YamboCalculation, namespace='yambo')
-        spec.expose_outputs(YamboCalculation)
-        spec.outline(
-            cls.setup,
-            while_(cls.should_run_process)(
-                cls.run_process,
-                cls.inspect_process,
-            ),
-            cls.results,
-        )
         spec.exit_code(410, 'ERROR_UNRECOVERABLE', message='Yambo failed in a way that no restart repairs: {message}')
         spec.exit_code(411, 'ERROR_CONVERGENCE', message='Not converged: {message}')
         spec.exit_code(412, 'ERROR_WALLTIME', message='Still unfinished after {message} continuations.')
         spec.exit_code(413, 'ERROR_PROCESSES', message='Fewer processes do not help: {message}')
         spec.exit_code(414, 'ERROR_DATABASES', message='A database is damaged, also when written again: {message}')
-
-    def setup(self) -> None:
-        """Start from the given inputs."""
-        super().setup()
-        self.ctx.inputs = AttributeDict(self.exposed_inputs(YamboCalculation, 'yambo'))
-        self.ctx.attempts = AttributeDict()
-
-    def _count(self, problem: str) -> int:
-        """Return how often this problem occurred, this time included."""
-        self.ctx.attempts[problem] = self.ctx.attempts.get(problem, 0) + 1
-        return self.ctx.attempts[problem]
-
-    def _restart(self, calculation: orm.CalcJobNode, action: str) -> ProcessHandlerReport:
-        self._report_failure(calculation)
-        self.report(f'Action taken: {action}')
-        return ProcessHandlerReport(do_break=True)
-
-    def _give_up(self, calculation: orm.CalcJobNode, exit_code: ExitCode, message: Any) -> ProcessHandlerReport:
-        self._report_failure(calculation)
-        return ProcessHandlerReport(do_break=True, exit_code=exit_code.format(message=message))
-
-    def _report_failure(self, calculation: orm.CalcJobNode) -> None:
-        label, status, message = calculation.process_label, calculation.exit_status, calculation.exit_message
-        self.report(f'{label}<{calculation.pk}> failed with exit status {status}: {message}')
 
     @process_handler(
         priority=600,
