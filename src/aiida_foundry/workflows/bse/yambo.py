@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_
+from aiida.engine import ExitCode, ProcessSpec, ToContext, if_
 
 from aiida_foundry.analysis import directions, optics
 from aiida_foundry.analysis import quasiparticles as qp
 from aiida_foundry.common.errors import InputError, message_of
-from aiida_foundry.structures.checks import cell_of, valence_electrons
+from aiida_foundry.structures.checks import cell_of
 from aiida_foundry.workflows.bse import calcfunctions, yambo_calcfunctions
 from aiida_foundry.workflows.bse import yambo_variables as variables
 from aiida_foundry.workflows.bse.parameters import HAYDOCK
@@ -82,19 +82,9 @@ class YamboBseSpectrumWorkChain(shared.YamboStatesMixin, BseSpectrumWorkChain):
         )
         spec.exit_code(406, 'ERROR_SUB_PROCESS_FAILED_IMPORT', message='p2y failed: {message}')
 
-    @classmethod
-    def set_codes(cls, builder: ProcessBuilder, code: Any) -> None:
-        """Set pw.x, p2y and yambo."""
-        builder.codes = shared.choose_codes(code)
-
     def setup(self) -> None:
-        """Prepare the context."""
-        self.ctx.parameters = self.inputs.parameters.get_dict()
-        self.ctx.electrons = valence_electrons(self.inputs.structure, self.inputs.pseudos)
-        self.ctx.occupied = self.ctx.electrons // 2
-        self.ctx.cost = {}
-        self.ctx.ground_state = shared.start_ground_state(self.inputs)
-        self.ctx.screening = self.inputs.get('screening')
+        """Prepare the context, and the directions of the field that the tensor needs."""
+        super().setup()
         cell = cell_of(self.inputs.structure)
         self.ctx.fields = directions.needed(cell.lattice, qp.reciprocal_operations(cell)).tolist()
 
@@ -103,22 +93,10 @@ class YamboBseSpectrumWorkChain(shared.YamboStatesMixin, BseSpectrumWorkChain):
         setup, version = self.ctx.ground_state.wavefunctions.creator.outputs.setup, orm.Int(yambo_calcfunctions.VERSION)
         return yambo_calcfunctions.yambo_database(self.ctx.moved['corrections'], setup, self.ctx.window, version)
 
-    def should_run_screening(self) -> bool:
-        """Return whether no screening was handed on."""
-        return self.ctx.screening is None
-
     def run_screening(self) -> ToContext:
         """Run the screening."""
         parameters = variables.screening(self.ctx.parameters, self.inputs.structure.cell)
         return ToContext(screening_run=self.submit_yambo('screening', parameters))
-
-    def inspect_screening(self) -> ExitCode | None:
-        """Hand on the screening."""
-        if not self.ctx.screening_run.is_finished_ok:
-            return self.exit_codes.ERROR_SUB_PROCESS_FAILED_SCREENING
-        self.ctx.cost['screening'] = self.ctx.screening_run.outputs.output_parameters
-        self.ctx.screening = self.ctx.screening_run.outputs.remote_folder
-        return None
 
     def run_spectra(self) -> ToContext:
         """Run each kernel along each direction; independent particles on the Kohn-Sham energies."""

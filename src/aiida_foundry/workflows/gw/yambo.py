@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_
+from aiida.engine import ExitCode, ProcessSpec, ToContext, if_
 
 from aiida_foundry.analysis import gaps
 from aiida_foundry.common.errors import InputError, message_of
-from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.gw.calcfunctions import quasiparticle_gap
 from aiida_foundry.workflows.gw.gap import GwGapWorkChain
 from aiida_foundry.workflows.gw.methods import PLASMON_POLE
@@ -85,20 +84,6 @@ class YamboGwGapWorkChain(shared.YamboStatesMixin, GwGapWorkChain):
         )
         spec.exit_code(405, 'ERROR_SUB_PROCESS_FAILED_IMPORT', message='p2y failed: {message}')
 
-    @classmethod
-    def set_codes(cls, builder: ProcessBuilder, code: Any) -> None:
-        """Set pw.x, p2y and yambo."""
-        builder.codes = shared.choose_codes(code)
-
-    def setup(self) -> None:
-        """Prepare the context."""
-        self.ctx.parameters = self.inputs.parameters.get_dict()
-        self.ctx.electrons = valence_electrons(self.inputs.structure, self.inputs.pseudos)
-        self.ctx.occupied = self.ctx.electrons // 2
-        self.ctx.cost = {}
-        self.ctx.ground_state = shared.start_ground_state(self.inputs)
-        self.ctx.screening = self.inputs.get('screening')
-
     def run_bands(self) -> ToContext:
         """Run the states on the mesh and on a path, both in the potential of the ground state."""
         path = band_path.band_path(self.inputs.structure, orm.Float(PATH_DISTANCE), orm.Int(band_path.VERSION))
@@ -115,22 +100,10 @@ class YamboGwGapWorkChain(shared.YamboStatesMixin, GwGapWorkChain):
         self.ctx.ground_state.path_bands = self.ctx.path_states.outputs.output_band
         return self.check_insulator(self.ctx.ground_state.path_bands)
 
-    def should_run_screening(self) -> bool:
-        """Return whether no screening was handed on."""
-        return self.ctx.screening is None
-
     def run_screening(self) -> ToContext:
         """Run the screening at the two frequencies of the plasmon-pole model."""
         parameters = {'runlevels': shared.SCREENING_LEVELS, 'variables': self._screening()}
         return ToContext(screening_run=self.submit_yambo('screening', parameters))
-
-    def inspect_screening(self) -> ExitCode | None:
-        """Hand on the screening."""
-        if not self.ctx.screening_run.is_finished_ok:
-            return self.exit_codes.ERROR_SUB_PROCESS_FAILED_SCREENING
-        self.ctx.cost['screening'] = self.ctx.screening_run.outputs.output_parameters
-        self.ctx.screening = self.ctx.screening_run.outputs.remote_folder
-        return None
 
     def run_self_energy(self) -> ToContext:
         """Run the self-energy of the bands around the gap at all irreducible k-points."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ProcessSpec, ToContext, WorkChain
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain
 from aiida.plugins import CalculationFactory, WorkflowFactory
 
 from aiida_foundry.analysis import gaps
@@ -18,6 +18,7 @@ from aiida_foundry.common.errors import InputError
 from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 from aiida_foundry.engines.pw.options import checked_options
 from aiida_foundry.engines.yambo.base import YamboBaseWorkChain
+from aiida_foundry.structures.checks import valence_electrons
 
 PwBaseWorkChain = WorkflowFactory('quantumespresso.pw.base')
 P2yCalculation = CalculationFactory('foundry.p2y')
@@ -95,10 +96,10 @@ SCREENING_LEVELS = ['dipoles', 'em1d', 'ppa']
 
 
 class YamboStatesMixin(WorkChain):
-    """Steps from a structure to its states in Yambo: scf, states on the mesh, p2y.
+    """Steps from a structure to its states in Yambo (scf, states on the mesh, p2y), and around its screening.
 
-    Whoever mixes it in has the inputs `structure`, `kpoints` and `pseudos`, and in the context `parameters`,
-    `ground_state`, `electrons`, `occupied` and `cost`.
+    Whoever mixes it in has the inputs `structure`, `kpoints`, `pseudos` and `parameters`, and may be handed
+    `ground_state` and `screening`.
     """
 
     @classmethod
@@ -106,6 +107,20 @@ class YamboStatesMixin(WorkChain):
         """Define the inputs of the codes."""
         for label, program in CODES.items():
             spec.input(f'codes.{label}', valid_type=orm.AbstractCode, help=f'The code of {program}.')
+
+    @classmethod
+    def set_codes(cls, builder: ProcessBuilder, code: Any) -> None:
+        """Set pw.x, p2y and yambo."""
+        builder.codes = choose_codes(code)
+
+    def setup(self) -> None:
+        """Prepare the context."""
+        self.ctx.parameters = self.inputs.parameters.get_dict()
+        self.ctx.electrons = valence_electrons(self.inputs.structure, self.inputs.pseudos)
+        self.ctx.occupied = self.ctx.electrons // 2
+        self.ctx.cost = {}
+        self.ctx.ground_state = start_ground_state(self.inputs)
+        self.ctx.screening = self.inputs.get('screening')
 
     def should_run_ground_state(self) -> bool:
         """Return whether no ground state was handed on."""
@@ -163,6 +178,18 @@ class YamboStatesMixin(WorkChain):
         self.ctx.cost['p2y'] = self.ctx.imported.outputs.output_parameters
         self.ctx.ground_state.mesh_bands = self.ctx.imported.outputs.output_bands
         self.ctx.ground_state.wavefunctions = self.ctx.imported.outputs.remote_folder
+        return None
+
+    def should_run_screening(self) -> bool:
+        """Return whether no screening was handed on."""
+        return self.ctx.screening is None
+
+    def inspect_screening(self) -> ExitCode | None:
+        """Hand on the screening."""
+        if not self.ctx.screening_run.is_finished_ok:
+            return self.exit_codes.ERROR_SUB_PROCESS_FAILED_SCREENING
+        self.ctx.cost['screening'] = self.ctx.screening_run.outputs.output_parameters
+        self.ctx.screening = self.ctx.screening_run.outputs.remote_folder
         return None
 
     def check_insulator(self, bands: orm.BandsData) -> ExitCode | None:
