@@ -19,7 +19,6 @@ from aiida_foundry.workflows.bse import calcfunctions
 from aiida_foundry.workflows.bse.abinit_checks import validate_inputs
 from aiida_foundry.workflows.bse.provenance import has_origin
 from aiida_foundry.workflows.bse.spectrum import BseSpectrumWorkChain
-from aiida_foundry.workflows.shared.cost import sum_cost
 
 GAP_TOLERANCE = 2e-3
 """eV by which the direct gap in the log of ABINIT, in single precision, may differ from the one intended."""
@@ -196,16 +195,7 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
         summary = calcfunctions.summarise(
             spectra, bands, moved['quasiparticle_bands'], self.ctx.window, self._facts(), version, **excitons
         )
-        self.out_many({'spectra': spectra, 'excitons': summary, 'transfer': moved['transfer']})
-        self.out('quasiparticle_bands', moved['quasiparticle_bands'])
-        if excitons:
-            self.out('exciton_weights', outputs.output_excitons)
-        self.out('ground_state', {key: self.ctx.ground_state[key] for key in self.ctx.ground_state})
-        self.out('screening', self.ctx.screening)
-        self.out('cost', sum_cost(**self.ctx.cost))
-        if 'lowest' in summary.get_dict() and summary['lowest']['energy'] <= 0:
-            return self.exit_codes.ERROR_EXCITONIC_INSTABILITY.format(energy=summary['lowest']['energy'])
-        return None
+        return self.attach_spectra(spectra, summary, excitons)
 
     def _facts(self) -> orm.Dict:
         """Return how the result was made, where that is not among the inputs."""

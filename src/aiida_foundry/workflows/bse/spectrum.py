@@ -20,6 +20,7 @@ from aiida_foundry.workflows.bse import calcfunctions
 from aiida_foundry.workflows.bse.parameters import check_bands, check_parameters, complete_parameters
 from aiida_foundry.workflows.bse.provenance import check_origin
 from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
+from aiida_foundry.workflows.shared.cost import sum_cost
 from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, load_family, mesh_of, refuse_interface
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
@@ -269,3 +270,19 @@ class BseSpectrumWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         """Return the direct gap in eV of the quasiparticles that entered."""
         occupied = self.ctx.occupied - self.ctx.window['first'] + 1
         return optics.direct_gap(self.ctx.moved['quasiparticle_bands'].get_bands(), occupied)
+
+    def attach_spectra(
+        self, spectra: orm.ArrayData, summary: orm.Dict, excitons: Mapping[str, orm.ArrayData]
+    ) -> ExitCode | None:
+        """Attach the outputs of all adapters; `excitons` is empty where there are none, after Haydock."""
+        moved = self.ctx.moved
+        self.out_many({'spectra': spectra, 'excitons': summary, 'transfer': moved['transfer']})
+        self.out('quasiparticle_bands', moved['quasiparticle_bands'])
+        if excitons:
+            self.out('exciton_weights', excitons['excitons'])
+        self.out('ground_state', {key: self.ctx.ground_state[key] for key in self.ctx.ground_state})
+        self.out('screening', self.ctx.screening)
+        self.out('cost', sum_cost(**self.ctx.cost))
+        if 'lowest' in summary.get_dict() and summary['lowest']['energy'] <= 0:
+            return self.exit_codes.ERROR_EXCITONIC_INSTABILITY.format(energy=summary['lowest']['energy'])
+        return None

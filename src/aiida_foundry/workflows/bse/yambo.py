@@ -18,7 +18,6 @@ from aiida_foundry.workflows.bse.parameters import HAYDOCK
 from aiida_foundry.workflows.bse.provenance import has_origin
 from aiida_foundry.workflows.bse.spectrum import BseSpectrumWorkChain, check_corrections
 from aiida_foundry.workflows.shared import yambo as shared
-from aiida_foundry.workflows.shared.cost import sum_cost
 
 
 def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
@@ -139,16 +138,7 @@ class YamboBseSpectrumWorkChain(shared.YamboStatesMixin, BseSpectrumWorkChain):
             orm.Int(optics.VERSION),
             **excitons,
         )
-        self.out_many({'spectra': merged, 'excitons': summary, 'transfer': moved['transfer']})
-        self.out('quasiparticle_bands', moved['quasiparticle_bands'])
-        if excitons:
-            self.out('exciton_weights', excitons['excitons'])
-        self.out('ground_state', {key: self.ctx.ground_state[key] for key in self.ctx.ground_state})
-        self.out('screening', self.ctx.screening)
-        self.out('cost', sum_cost(**self.ctx.cost))
-        if 'lowest' in summary.get_dict() and summary['lowest']['energy'] <= 0:
-            return self.exit_codes.ERROR_EXCITONIC_INSTABILITY.format(energy=summary['lowest']['energy'])
-        return None
+        return self.attach_spectra(merged, summary, excitons)
 
     def _facts(self) -> orm.Dict:
         """Return how the result was made, where that is not among the inputs."""

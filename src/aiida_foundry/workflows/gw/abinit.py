@@ -16,11 +16,9 @@ from aiida_foundry.engines.abinit.base import AbinitBaseWorkChain
 from aiida_foundry.engines.abinit.calcfunctions import psp8_by_kind
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.gw import abinit_variables as variables
-from aiida_foundry.workflows.gw.calcfunctions import quasiparticle_gap
 from aiida_foundry.workflows.gw.gap import GwGapWorkChain
 from aiida_foundry.workflows.gw.methods import get_method
 from aiida_foundry.workflows.shared import band_path
-from aiida_foundry.workflows.shared.cost import sum_cost
 
 PATH_DISTANCE = 0.1
 """Distance between the points of the path that shows the band edges, in 1/Å."""
@@ -174,18 +172,7 @@ class AbinitGwGapWorkChain(GwGapWorkChain):
 
     def results(self) -> ExitCode | None:
         """Attach the outputs; those of iterations that did not converge come with an exit code."""
-        summary = quasiparticle_gap(
-            quasiparticles=self.ctx.self_energy.outputs.output_quasiparticles,
-            mesh_bands=self.ctx.ground_state.mesh_bands,
-            path_bands=self.ctx.ground_state.path_bands,
-            number_of_electrons=orm.Float(self.ctx.electrons),
-            method=self.inputs.method,
-            version=orm.Int(gaps.VERSION),
-        )
-        self.out_many(summary)
-        self.out('kohn_sham_bands', self.ctx.ground_state.mesh_bands)
-        self.out('cost', sum_cost(**self.ctx.cost))
-        self.out('ground_state', dict(self.ctx.ground_state))
+        self.attach_gaps()
         if 'screening' not in self.outputs:
             self.out('screening', self.inputs.screening)
         if self.ctx.method.self_consistent and not self._converged():

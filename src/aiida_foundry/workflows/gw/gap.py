@@ -12,11 +12,14 @@ from aiida.engine import ProcessBuilder, ProcessSpec, WorkChain
 from aiida.plugins import WorkflowFactory
 from aiida_pseudo.data.pseudo.upf import UpfData
 
+from aiida_foundry.analysis import gaps
 from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.structures.checks import check_even_electrons, check_family, check_structure_data, valence_electrons
+from aiida_foundry.workflows.gw.calcfunctions import quasiparticle_gap
 from aiida_foundry.workflows.gw.methods import METHODS, get_method
 from aiida_foundry.workflows.gw.parameters import check_bands, check_parameters, complete_parameters
 from aiida_foundry.workflows.shared.cleanup import CleanWorkdirMixin
+from aiida_foundry.workflows.shared.cost import sum_cost
 from aiida_foundry.workflows.shared.inputs import check_gamma_mesh, load_family, mesh_of, refuse_interface
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
 
@@ -186,3 +189,18 @@ class GwGapWorkChain(StrictProtocolMixin, CleanWorkdirMixin, WorkChain):
         builder.options = orm.Dict({**inputs['options'], **(options or {})})
         builder.clean_workdir = orm.Bool(inputs['clean_workdir'])
         return builder
+
+    def attach_gaps(self) -> None:
+        """Attach gaps, bands, cost and ground state, which adapters have in the context under the same names."""
+        summary = quasiparticle_gap(
+            quasiparticles=self.ctx.self_energy.outputs.output_quasiparticles,
+            mesh_bands=self.ctx.ground_state.mesh_bands,
+            path_bands=self.ctx.ground_state.path_bands,
+            number_of_electrons=orm.Float(self.ctx.electrons),
+            method=self.inputs.method,
+            version=orm.Int(gaps.VERSION),
+        )
+        self.out_many(summary)
+        self.out('kohn_sham_bands', self.ctx.ground_state.mesh_bands)
+        self.out('cost', sum_cost(**self.ctx.cost))
+        self.out('ground_state', dict(self.ctx.ground_state))

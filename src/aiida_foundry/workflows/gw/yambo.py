@@ -10,12 +10,10 @@ from aiida.engine import ExitCode, ProcessSpec, ToContext, if_
 
 from aiida_foundry.analysis import gaps
 from aiida_foundry.common.errors import InputError, message_of
-from aiida_foundry.workflows.gw.calcfunctions import quasiparticle_gap
 from aiida_foundry.workflows.gw.gap import GwGapWorkChain
 from aiida_foundry.workflows.gw.methods import PLASMON_POLE
 from aiida_foundry.workflows.shared import band_path
 from aiida_foundry.workflows.shared import yambo as shared
-from aiida_foundry.workflows.shared.cost import sum_cost
 
 METHOD = 'g0w0-ppm'
 PATH_DISTANCE = 0.1
@@ -140,18 +138,7 @@ class YamboGwGapWorkChain(shared.YamboStatesMixin, GwGapWorkChain):
 
     def results(self) -> None:
         """Attach the outputs."""
-        summary = quasiparticle_gap(
-            quasiparticles=self.ctx.self_energy.outputs.output_quasiparticles,
-            mesh_bands=self.ctx.ground_state.mesh_bands,
-            path_bands=self.ctx.ground_state.path_bands,
-            number_of_electrons=orm.Float(self.ctx.electrons),
-            method=self.inputs.method,
-            version=orm.Int(gaps.VERSION),
-        )
-        self.out_many(summary)
-        self.out('kohn_sham_bands', self.ctx.ground_state.mesh_bands)
-        self.out('cost', sum_cost(**self.ctx.cost))
-        self.out('ground_state', dict(self.ctx.ground_state))
+        self.attach_gaps()
         self.out('screening', self.ctx.screening)
 
     def _screening(self) -> dict[str, Any]:
