@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import spglib
-from aiida import orm
 from aiida.engine import ProcessBuilder
 
 from aiida_foundry.analysis import exciton_cost, gw_cost
@@ -14,6 +12,7 @@ from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.bse import abinit_variables
 from aiida_foundry.workflows.bse.parameters import HAYDOCK
+from aiida_foundry.workflows.shared.estimate import irreducible_points
 
 BASIS = 'operation counts calibrated on silicon; good to a factor of about three'
 KOOPMANS_BASIS = 'the same; without ε∞, trials and path of the Wannier functions'
@@ -83,7 +82,7 @@ def _self_energy_steps(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _koopmans_steps(inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
     wannier, mesh = inputs['wannierize']['parameters'].get_dict(), inputs['kpoints'].get_kpoints_mesh()[0]
-    occupied, irreducible = _occupied(inputs), _irreducible(inputs['structure'], mesh)
+    occupied, irreducible = _occupied(inputs), irreducible_points(inputs['structure'], inputs['kpoints'])
     kpoints, bands = mesh[0] * mesh[1] * mesh[2], wannier['bands']
     waves = gw_cost.plane_waves(_volume(inputs), wannier['wavefunction_cutoff'])
     functions = occupied + wannier['empty_functions']
@@ -107,7 +106,7 @@ def _dimensions(inputs: Mapping[str, Any]) -> gw_cost.Dimensions:
     mesh = inputs['kpoints'].get_kpoints_mesh()[0]
     return gw_cost.Dimensions(
         kpoints=mesh[0] * mesh[1] * mesh[2],
-        irreducible=_irreducible(structure, mesh),
+        irreducible=irreducible_points(structure, inputs['kpoints']),
         occupied=_occupied(inputs),
         bands=parameters['bands'],
         plane_waves=gw_cost.plane_waves(_volume(inputs), parameters['wavefunction_cutoff']),
@@ -125,9 +124,3 @@ def _occupied(inputs: Mapping[str, Any]) -> int:
 
 def _volume(inputs: Mapping[str, Any]) -> float:
     return float(inputs['structure'].get_cell_volume() / BOHR_TO_ANGSTROM**3)
-
-
-def _irreducible(structure: orm.StructureData, mesh: list[int]) -> int:
-    atoms = structure.get_ase()
-    mapping, _ = spglib.get_ir_reciprocal_mesh(mesh, (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers))
-    return len(set(mapping.tolist()))

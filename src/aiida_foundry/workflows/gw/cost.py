@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import spglib
-from aiida import orm
 from aiida.engine import ProcessBuilder
 
 from aiida_foundry.analysis import gw_cost
@@ -17,6 +15,7 @@ from aiida_foundry.workflows.gw.methods import PLASMON_POLE, get_method
 from aiida_foundry.workflows.gw.parameters import BOHR_IN_ANGSTROM
 from aiida_foundry.workflows.gw.variants import GwVariantsWorkChain, choose_first, first_screening
 from aiida_foundry.workflows.shared.band_path import number_of_points
+from aiida_foundry.workflows.shared.estimate import irreducible_points
 
 SELF_CONSISTENT_ITERATIONS = 4
 """Iterations a self-consistent method typically needs (silicon: 3 to 5)."""
@@ -89,7 +88,7 @@ def _dimensions(inputs: Mapping[str, Any]) -> gw_cost.Dimensions:
     plasmon_pole = frequency['treatment'] == PLASMON_POLE
     return gw_cost.Dimensions(
         kpoints=mesh[0] * mesh[1] * mesh[2],
-        irreducible=_irreducible(structure, mesh),
+        irreducible=irreducible_points(structure, inputs['kpoints']),
         occupied=occupied,
         bands=parameters['bands'],
         plane_waves=gw_cost.plane_waves(volume, parameters['wavefunction_cutoff']),
@@ -99,10 +98,3 @@ def _dimensions(inputs: Mapping[str, Any]) -> gw_cost.Dimensions:
         matrix=method.updates == 'wavefunctions',
         plasmon_pole=plasmon_pole,
     )
-
-
-def _irreducible(structure: orm.StructureData, mesh: list[int]) -> int:
-    atoms = structure.get_ase()
-    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
-    mapping, _ = spglib.get_ir_reciprocal_mesh(mesh, cell)
-    return len(set(mapping.tolist()))
