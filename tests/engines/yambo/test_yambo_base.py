@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
-from aiida import orm
-from aiida.common import LinkType
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 
@@ -37,20 +37,9 @@ def chain(inputs):
 
 
 @pytest.fixture
-def failed(aiida_localhost):
+def failed(failed_as):
     """Return a function: a calculation that failed with an exit code."""
-
-    def build(label):
-        node = orm.CalcJobNode(computer=aiida_localhost, process_type='aiida.calculations:foundry.yambo').store()
-        folder = orm.RemoteData(remote_path='/scratch/child', computer=aiida_localhost)
-        folder.base.links.add_incoming(node, LinkType.CREATE, 'remote_folder')
-        folder.store()
-        node.set_process_state('finished')
-        node.set_exit_status(CHILD[label].status)
-        node.set_exit_message(CHILD[label].message)
-        return node
-
-    return build
+    return partial(failed_as, YamboCalculation)
 
 
 def handle(chain, calculation):

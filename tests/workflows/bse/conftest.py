@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from aiida import orm
+from aiida.engine import run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 
@@ -34,6 +35,30 @@ def code_that_never_runs(aiida_profile):
     return orm.InstalledCode(
         computer, filepath_executable='/bin/true', label='abinit', default_calc_job_plugin='foundry.abinit'
     ).store()
+
+
+@pytest.fixture(scope='session')
+def spectrum_of(engine_codes, silicon, pbe_family, small):
+    """Return a function that runs a spectrum of silicon, on the ground state and screening of another run if given."""
+
+    def _spectrum_of(corrections, parent=None, *, engine='abinit', **changes):
+        builder = BseSpectrumWorkChain.get_builder_from_protocol(
+            engine_codes if engine == 'yambo' else engine_codes[engine],
+            silicon,
+            corrections,
+            engine=engine,
+            protocol='fast',
+            overrides={'parameters': {**small, **changes}},
+            options={'withmpi': False},
+        )
+        if parent is not None:
+            builder.ground_state = {name: parent.outputs.ground_state[name] for name in ('wavefunctions', 'mesh_bands')}
+            builder.screening = parent.outputs.screening
+        process = run_get_node(builder).node
+        assert process.is_finished_ok, process.exit_message
+        return process
+
+    return _spectrum_of
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import pytest
 from aiida import orm
 from aiida.engine import run_get_node
 
-from aiida_foundry.workflows.bse.spectrum import BseSpectrumWorkChain
-
 pytestmark = pytest.mark.engine
 
 SCISSOR = 0.6285
@@ -18,32 +16,9 @@ MOVED = (1, 4)
 
 
 @pytest.fixture(scope='module')
-def spectrum(engine_codes, silicon, pbe_family, small):
-    """Return a function that runs a spectrum on corrections, on the ground state and screening of another run."""
-
-    def _spectrum(corrections, parent=None, changes=None):
-        builder = BseSpectrumWorkChain.get_builder_from_protocol(
-            engine_codes['abinit'],
-            silicon,
-            corrections,
-            protocol='fast',
-            overrides={'parameters': {**small, **(changes or {})}},
-            options={'withmpi': False},
-        )
-        if parent is not None:
-            builder.ground_state = {name: parent.outputs.ground_state[name] for name in ('wavefunctions', 'mesh_bands')}
-            builder.screening = parent.outputs.screening
-        process = run_get_node(builder).node
-        assert process.is_finished_ok, process.exit_message
-        return process
-
-    return _spectrum
-
-
-@pytest.fixture(scope='module')
-def rigid(spectrum):
+def rigid(spectrum_of):
     """Return the spectrum on a scissor, with ground state and screening."""
-    return spectrum(SCISSOR)
+    return spectrum_of(SCISSOR)
 
 
 def energies_of(process):
@@ -70,13 +45,13 @@ def test_symmetry_of_silicon(rigid):
     assert summary['lowest']['binding_energy'] > 0
 
 
-def test_corrections_depend_on_kpoint_and_band(rigid, spectrum):
+def test_corrections_depend_on_kpoint_and_band(rigid, spectrum_of):
     """Hellmann and Feynman: an exciton moves by the weight of the states that are moved.
 
     The change keeps the symmetry (all four L points), so that it holds within multiplets as well. Second order is
     STEP² over the distance of excitons, 1e-5 eV.
     """
-    energies = [energies_of(spectrum(moved(rigid, sign * STEP), rigid)) for sign in (1, -1)]
+    energies = [energies_of(spectrum_of(moved(rigid, sign * STEP), rigid)) for sign in (1, -1)]
     weights = rigid.outputs.exciton_weights
     assert weights.get_array('kpoints')[MOVED[0]] == pytest.approx([0.5, 0, 0])
     expected = weights.get_array('weights')[:8][:, MOVED[0], MOVED[1]]
@@ -166,9 +141,9 @@ def test_all_transitions_have_their_corrections(rigid, engine_codes):
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
-def test_haydock_gives_the_spectrum_of_the_diagonalisation(rigid, spectrum):
+def test_haydock_gives_the_spectrum_of_the_diagonalisation(rigid, spectrum_of):
     """The recursion against the sum over all excitons, at every frequency, to 1 % of the peak."""
-    recursion = spectrum(SCISSOR, rigid, {'algorithm': 'haydock', 'haydock': {'tolerance': 1e-3}})
+    recursion = spectrum_of(SCISSOR, rigid, algorithm='haydock', haydock={'tolerance': 1e-3})
     curves = [process.outputs.spectra.get_array('excitonic') for process in (recursion, rigid)]
     assert curves[0].shape == curves[1].shape
     assert np.abs(curves[0] - curves[1]).max() < 0.01 * np.abs(curves[1]).max()

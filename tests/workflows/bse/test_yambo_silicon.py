@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.engine import run_get_node
 
 from aiida_foundry.analysis.excitons import head_difference
 from aiida_foundry.common.units import BOHR_TO_ANGSTROM
-from aiida_foundry.workflows.bse.spectrum import BseSpectrumWorkChain
 
 pytestmark = [
     pytest.mark.engine,
@@ -23,27 +22,9 @@ STEP = 0.02
 
 
 @pytest.fixture(scope='module')
-def spectrum(engine_codes, silicon, pbe_family, small):
-    """Return a function that runs a spectrum on corrections, on the ground state and screening of another run."""
-
-    def _spectrum(corrections, parent=None, engine='yambo', **changes):
-        builder = BseSpectrumWorkChain.get_builder_from_protocol(
-            engine_codes if engine == 'yambo' else engine_codes[engine],
-            silicon,
-            corrections,
-            engine=engine,
-            protocol='fast',
-            overrides={'parameters': {**small, 'rpa': False, **changes}},
-            options={'withmpi': False},
-        )
-        if parent is not None:
-            builder.ground_state = {name: parent.outputs.ground_state[name] for name in ('wavefunctions', 'mesh_bands')}
-            builder.screening = parent.outputs.screening
-        process = run_get_node(builder).node
-        assert process.is_finished_ok, process.exit_message
-        return process
-
-    return _spectrum
+def spectrum(spectrum_of):
+    """Return a function that runs a spectrum without RPA, with Yambo unless told otherwise."""
+    return partial(spectrum_of, engine='yambo', rpa=False)
 
 
 @pytest.fixture(scope='module')
