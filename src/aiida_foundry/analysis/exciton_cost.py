@@ -1,7 +1,7 @@
 """Core-seconds and memory that a Bethe-Salpeter calculation and its Koopmans energies will take, from its dimensions.
 
 Operation counts of the sums that dominate, times the seconds per operation of ABINIT 9.6.2 and `aiida-foundry-ki`, both
-on one core of a 2020s server. The steps of `bse.ki` for silicon in `make demo` took 0.5 to 2.9 times of what this and
+on one core of a 2020s server. The steps of `bse.ki` for silicon in `make demo` took 0.2 to 2.1 times what this and
 `gw_cost`, which has the steps before, say of them.
 """
 
