@@ -14,7 +14,7 @@ from aiida_foundry.workflows.bse import abinit_variables
 from aiida_foundry.workflows.bse.parameters import HAYDOCK
 from aiida_foundry.workflows.shared.estimate import irreducible_points
 
-BASIS = 'operation counts calibrated on silicon; good to a factor of about three'
+BASIS = 'operation counts calibrated on silicon; good to a factor of about five'
 KOOPMANS_BASIS = 'the same; without ε∞, trials and path of the Wannier functions'
 
 
