@@ -1,4 +1,4 @@
-"""A disk that is full while the engine writes: each write beyond a size fails, as it does then."""
+"""A disk that is full, or read-only, while the engine writes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,18 @@ PwCalculation = CalculationFactory('quantumespresso.pw')
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize('kilobytes', [2, 40])
-def test_full_disk_ends_in_an_exit_code(engine_codes, pbe_family, kilobytes):
-    """First standard output is cut, then files of states and the XML file cannot be written."""
+@pytest.mark.parametrize(
+    'disk',
+    [
+        # each write beyond a size fails, as on a full disk: first standard output is cut, then files of states and XML
+        "trap '' XFSZ\nulimit -f 2",
+        "trap '' XFSZ\nulimit -f 40",
+        # where states and XML go nobody can write, not even root, as on a read-only disk
+        'rm -r out\nln -s /sys out',
+    ],
+    ids=['full at 2 kB', 'full at 40 kB', 'read-only'],
+)
+def test_run_ends_in_an_exit_code(engine_codes, pbe_family, disk):
     structure = load_structure('Si')
     kpoints = orm.KpointsData()
     kpoints.set_kpoints_mesh([2, 2, 2])
@@ -28,12 +37,9 @@ def test_full_disk_ends_in_an_exit_code(engine_codes, pbe_family, kilobytes):
         'kpoints': kpoints,
         'parameters': orm.Dict({'CONTROL': {'calculation': 'scf'}, 'SYSTEM': system}),
     }
-    options = {
-        'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1},
-        'withmpi': False,
-        'prepend_text': f"trap '' XFSZ\nulimit -f {kilobytes}",
-    }
+    options = {'resources': {'num_machines': 1, 'num_mpiprocs_per_machine': 1}, 'withmpi': False, 'prepend_text': disk}
     _, node = run_get_node(PwCalculation, metadata={'options': checked_options(options)}, **inputs)
+    print(node.exit_status, node.exit_message)
     assert node.is_finished
     assert node.exit_status != 0
     assert node.exit_status in {code.status for code in PwCalculation.exit_codes.values()}

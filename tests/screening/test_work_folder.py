@@ -26,20 +26,39 @@ def run(campaign, **options):
     return list(Driver(campaign, LocalLauncher(), interval=0.2, **options).run())[-1]
 
 
-def test_folder_cannot_be_made(make_plan, impatient, tmp_path, aiida_localhost):
-    """A file in the place of the folder refuses root as well, whom a read-only folder does not."""
-    blocker = tmp_path / 'blocked'
-    blocker.write_text('')
+@pytest.fixture(params=['file', 'read-only'])
+def broken_disk(request, tmp_path, aiida_localhost):
+    """Let the work folder be a file, or where nobody can write; return a function that mends it."""
+    disk = tmp_path / 'disk'
+    if request.param == 'file':
+        disk.write_text('')
+    else:  # what a read-only mount is for others: even root makes no folder there
+        disk.symlink_to('/sys')
+        with pytest.raises(OSError, match=r'not permitted|denied|Read-only'):
+            (disk / 'new').mkdir()
+    aiida_localhost.set_workdir(str(disk))
+
+    def mend():
+        disk.unlink()
+        disk.mkdir()
+
+    return mend
+
+
+def test_folder_cannot_be_made(make_plan, impatient, broken_disk):
+    """The job never ran: after the disk is mended it runs once, and its workflow has a result."""
     campaign, _ = create_campaign(make_plan('He', max_failed_fraction=1, retry={'attempts': 1}))
-    workdir = aiida_localhost.get_workdir()
-    aiida_localhost.set_workdir(str(blocker))
     summary = run(campaign)
     assert summary.counts['failed'] == 1
     assert summary.failures[0].outcome == '400'
     job = orm.QueryBuilder().append(orm.CalcJobNode).first(flat=True)
     assert job.is_killed
-    aiida_localhost.set_workdir(workdir)
+    assert 'it was paused' in job.process_status
+    broken_disk()
     assert run(campaign, retry_failed=True).counts['finished'] == 1
+    assert run(campaign).counts['finished'] == 1
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={'attributes': {'has_key': 'job_id'}})
+    assert [job.is_finished_ok for job in query.all(flat=True)] == [True]
 
 
 def test_no_space_for_the_output(make_plan, aiida_localhost):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +46,22 @@ print(json.dumps({
     'status': node.exit_status, 'ended': node.is_terminated, 'jobs': len(jobs),
     'folder': jobs[0].get_remote_workdir() if jobs else None, 'number': jobs[0].get_job_id() if jobs else None,
 }))
+"""
+
+
+#: `aiida-foundry` whose process dies when it would hand another one to RabbitMQ.
+DRIVER = """
+import os, signal
+from plumpy.process_comms import RemoteProcessThreadController
+RemoteProcessThreadController.continue_process = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+from aiida_foundry.cli import cli
+cli()
+"""
+WORKFLOWS = """
+query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'description': f'campaign {sys.argv[1]}'}, tag='base')
+query.append(orm.CalcJobNode, with_incoming='base', outerjoin=True, project='id')
+query.add_projection('base', 'attributes.process_state')
+print(json.dumps([[state, job] for job, state in query.all()]))
 """
 
 
@@ -101,6 +119,28 @@ def test_job_runs_on_when_its_worker_is_killed(user, daemon, codes, victim, numb
     assert (state['status'], state['jobs']) == (0, 1)
 
 
+def create(user, name, structure, code) -> tuple[str, ...]:
+    """Make a campaign of one job of the page's kind, and return the command that runs it."""
+    content = yaml.safe_load((user.folder / 'campaign.yaml').read_text())
+    content |= {'name': name, 'structures': {'names': [structure]}, 'codes': {'code': code}}
+    (user.folder / f'{name}.yaml').write_text(yaml.safe_dump(content))
+    campaign = ('aiida-foundry', 'campaign')
+    assert not user.run(*campaign, 'create', f'{name}.yaml', '-p', 'cluster').returncode
+    return (*campaign, 'run', name, '--daemon', '-p', 'cluster')
+
+
+def test_driver_killed_before_it_hands_over_its_process(user, daemon, codes):
+    """The process stays *created*; three commands of the page revive it, and it is not made again."""
+    run = create(user, 'orphan', 'diamond', codes['cluster'])
+    assert user.run(sys.executable, '-c', DRIVER, *run[1:]).returncode == -signal.SIGKILL
+    assert user.python(WORKFLOWS, 'orphan') == [['created', None]]
+    for command in ('daemon stop', 'process repair --force', 'daemon start'):
+        assert user.run('verdi', '-p', 'cluster', *command.split()).returncode == 0
+    assert user.run(*run, seconds=240).returncode == 0
+    ((state, job),) = user.python(WORKFLOWS, 'orphan')
+    assert (state, job is None) == ('finished', False)
+
+
 @pytest.fixture
 def impatient(user, document) -> Iterator[None]:
     """Let AiiDA pause what depends on a cluster that does not answer after two attempts, not after some minutes."""
@@ -114,16 +154,11 @@ def impatient(user, document) -> Iterator[None]:
 
 def test_campaign_resumes_what_aiida_paused(user, impatient, daemon, codes):
     """The cluster cannot be reached for a while: the campaign ends as paused, and goes on when it is started again."""
-    content = yaml.safe_load((user.folder / 'campaign.yaml').read_text())
-    content |= {'name': 'paused', 'structures': {'names': ['Si']}, 'codes': {'code': codes['cluster']}}
-    (user.folder / 'paused.yaml').write_text(yaml.safe_dump(content))
-    campaign = ('aiida-foundry', 'campaign')
-    assert not user.run(*campaign, 'create', 'paused.yaml', '-p', 'cluster').returncode
-    run = (*campaign, 'run', 'paused', '--daemon', '-p', 'cluster')
+    run = create(user, 'paused', 'Si', codes['cluster'])
     driver = subprocess.Popen(run, env=user.environment, cwd=user.folder, stdin=subprocess.DEVNULL)
     wait_until(lambda: user.python(WAITING))
     user.stack.stop('sshd')
     assert driver.wait(240) == 4
-    assert '1 paused' in user.run(*campaign, 'status', 'paused', '-p', 'cluster').stdout
+    assert '1 paused' in user.run('aiida-foundry', 'campaign', 'status', 'paused', '-p', 'cluster').stdout
     start_sshd(user.stack)
     assert user.run(*run, seconds=240).returncode == 0

@@ -20,6 +20,8 @@ REPAIRED = {
     'ERROR_REPORT_MISSING',
     'ERROR_DATABASE_UNREADABLE',
     'ERROR_RESULTS_UNREADABLE',
+    'ERROR_OUTPUT_INCONSISTENT',
+    'ERROR_FILES_DAMAGED',
     'ERROR_OUT_OF_MEMORY',
     'ERROR_PARALLEL_STRUCTURE',
     'ERROR_HAYDOCK_NOT_CONVERGED',
@@ -64,7 +66,10 @@ def test_interrupted(chain, failed, label):
     assert handle(chain, failed(label)).status == OWN.ERROR_WALLTIME.status
 
 
-@pytest.mark.parametrize('label', ['ERROR_DATABASE_UNREADABLE', 'ERROR_RESULTS_UNREADABLE'])
+@pytest.mark.parametrize(
+    'label',
+    ['ERROR_DATABASE_UNREADABLE', 'ERROR_RESULTS_UNREADABLE', 'ERROR_OUTPUT_INCONSISTENT', 'ERROR_FILES_DAMAGED'],
+)
 def test_damaged_database(chain, failed, label):
     """What an interrupted run left is not used again."""
     assert handle(chain, failed('ERROR_OUT_OF_WALLTIME')) is None

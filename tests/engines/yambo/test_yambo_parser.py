@@ -16,6 +16,7 @@ FIXTURES = Path(__file__).parents[2] / 'fixtures' / 'yambo'
 BSE = {'runlevels': ['optics', 'em1s', 'bse', 'bsk', 'bss', 'dipoles'], 'variables': {'BSEBands': [1, 8]}}
 GW = {'runlevels': ['HF_and_locXC', 'gw0', 'ppa', 'dyson', 'em1d'], 'variables': {}}
 KI_BANDS = {**BSE, 'variables': {'BSEBands': [2, 8]}}
+STATES = {**BSE, 'variables': {'BSEBands': [1, 8], 'WRbsWF': True}}
 
 
 def read_case(case):
@@ -81,7 +82,7 @@ def test_weights_of_excitons(calculation):
     In the lowest one of silicon, therefore, bands that are degenerate at Γ, L and X take part equally: three valence
     and three conduction bands at Γ, the upper two at L, pairs at X. A wrong order of bands or k-points breaks this.
     """
-    results, _ = with_database(calculation, 'si222_ki')
+    results, _ = with_database(calculation, 'si222_ki', STATES)
     excitons = results['output_excitons']
     weights, bands = excitons.get_array('weights'), excitons.get_array('bands')
     assert weights.shape == (24, 3, 8)
@@ -106,12 +107,14 @@ def test_quasiparticles(calculation):
 
 
 def test_excitons_on_quasiparticles_of_yambo(calculation):
-    """A database of Yambo's own counts energies from another zero; excitons are those of a like run."""
+    """A database of Yambo's own counts energies from another zero; excitons of a like run are not taken for its own."""
     files = read_case('si222_bse_gw')
     files['ndb.BS_diago_Q1'] = read_case('si222_ki')['ndb.BS_diago_Q1']
     database = files.pop('ndb.QP')
-    _, process = parse(calculation(files, BSE, database))
-    assert process.is_finished_ok, process.exit_message
+    results, process = parse(calculation(files, BSE, database))
+    assert 'output_spectrum' in results
+    assert label_of(process) == 'ERROR_OUTPUT_INCONSISTENT'
+    assert 'of two kernels' in process.exit_message
 
 
 @pytest.mark.parametrize(
@@ -156,6 +159,9 @@ def replaced(files, start, old, new):
         (lambda files: {}, 'ERROR_REPORT_MISSING'),
         (lambda files: replaced(files, 'r-', b'[K+QP]', b'[K]'), 'ERROR_QUASIPARTICLES_NOT_APPLIED'),
         (lambda files: replaced(files, 'r-', b':  3.022785', b':  2.394185'), 'ERROR_QUASIPARTICLE_GAP'),
+        (lambda files: replaced(files, 'r-', b':  2.394185', b':  2.494185'), 'ERROR_OUTPUT_INCONSISTENT'),
+        (lambda files: replaced(files, 'r-', b'X matrix size', b'Y matrix size'), 'ERROR_OUTPUT_INCONSISTENT'),
+        (lambda files: replaced(files, 'o-', b'at 14:18 yambo', b'at 14:17 yambo'), 'ERROR_OUTPUT_INCONSISTENT'),
         (lambda files: {k: v for k, v in files.items() if k[:2] != 'o-'}, 'ERROR_RESULTS_MISSING'),
         (lambda files: {k: v for k, v in files.items() if 'BS_diago' not in k}, 'ERROR_RESULTS_MISSING'),
         (lambda files: {k: v[:50000] for k, v in files.items()}, 'ERROR_RESULTS_UNREADABLE'),

@@ -42,7 +42,7 @@ class YamboBaseWorkChain(EngineBaseWorkChain):
         spec.exit_code(411, 'ERROR_CONVERGENCE', message='Not converged: {message}')
         spec.exit_code(412, 'ERROR_WALLTIME', message='Still unfinished after {message} continuations.')
         spec.exit_code(413, 'ERROR_PROCESSES', message='Fewer processes do not help: {message}')
-        spec.exit_code(414, 'ERROR_DATABASES', message='A database is damaged, also when written again: {message}')
+        spec.exit_code(414, 'ERROR_DATABASES', message='A file is damaged, also when written again: {message}')
 
     @process_handler(
         priority=600,
@@ -55,7 +55,6 @@ class YamboBaseWorkChain(EngineBaseWorkChain):
             CALCULATION_CODES.ERROR_QUASIPARTICLES_INCOMPLETE,
             CALCULATION_CODES.ERROR_QUASIPARTICLES_INTERPOLATED,
             CALCULATION_CODES.ERROR_QUASIPARTICLES_OTHER_STATES,
-            CALCULATION_CODES.ERROR_OUTPUT_INCONSISTENT,
             CALCULATION_CODES.ERROR_YAMBO,
             CALCULATION_CODES.ERROR_QUASIPARTICLE_GAP,
         ],
@@ -90,12 +89,18 @@ class YamboBaseWorkChain(EngineBaseWorkChain):
 
     @process_handler(
         priority=580,
-        exit_codes=[CALCULATION_CODES.ERROR_DATABASE_UNREADABLE, CALCULATION_CODES.ERROR_RESULTS_UNREADABLE],
+        exit_codes=[
+            CALCULATION_CODES.ERROR_DATABASE_UNREADABLE,
+            CALCULATION_CODES.ERROR_RESULTS_UNREADABLE,
+            CALCULATION_CODES.ERROR_OUTPUT_INCONSISTENT,
+            CALCULATION_CODES.ERROR_FILES_DAMAGED,
+        ],
     )
     def handle_damaged_database(self, calculation: orm.CalcJobNode) -> ProcessHandlerReport:
         """Run once more without what an interrupted run left.
 
-        Cause: a fragment was cut when a run was killed or a disk was full. Remedy: compute all fragments again.
+        Cause: a fragment was cut when a run was killed, a disk was full, or a file was damaged on the way. Remedy:
+        compute all fragments again.
         Gives up: at the second time.
         """
         if self._count('database') > 1:

@@ -10,6 +10,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 
 from aiida_foundry.common.errors import InputError, message_of
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.yambo import variables
 from aiida_foundry.engines.yambo.exit_codes import define_exit_codes
 from aiida_foundry.engines.yambo.parse_raw.quasiparticles import UnreadableDatabaseError, find_problem, parse_database
@@ -21,6 +22,7 @@ QUASIPARTICLE_FOLDER, QUASIPARTICLE_FILE = 'qp', 'ndb.QP'
 RETRIEVED = ('r-*', 'l-*', 'o-*', (f'{LOGS}/*', '.', 2), f'{JOB}/ndb.QP')
 #: Files of which only what the parser takes is kept.
 TEMPORARY = (f'{JOB}/ndb.BS_diago_Q1', f'{JOB}/ndb.em1s_fragment_1', f'{JOB}/ndb.pp_fragment_1')
+RESULTS = (f'{JOB}/ndb.QP', *TEMPORARY)
 
 
 def check_quasiparticle_file(inputs: dict[str, Any]) -> None:
@@ -168,7 +170,8 @@ class YamboCalculation(CalcJob):
         if 'restart' in self.inputs:
             restart = self.inputs.restart
             calc_info.remote_copy_list.append((restart.computer.uuid, f'{restart.get_remote_path()}/{JOB}', JOB))
-        calc_info.retrieve_list = list(RETRIEVED)
+        calc_info.append_text = checksums.command(RESULTS, pattern=f'r-* o-* l-* {LOGS}/*')
+        calc_info.retrieve_list = [*RETRIEVED, checksums.FILE]
         calc_info.retrieve_temporary_list = list(TEMPORARY)
         return calc_info
 

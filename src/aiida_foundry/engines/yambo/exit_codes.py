@@ -24,6 +24,7 @@ EXIT_CODES: dict[str, tuple[int, str]] = {
     'ERROR_QUASIPARTICLES_INTERPOLATED': (336, 'The quasiparticle database is of other k-points: {message}'),
     'ERROR_QUASIPARTICLES_OTHER_STATES': (337, 'The quasiparticle database is of other states: {message}'),
     'ERROR_OUTPUT_INCONSISTENT': (338, 'The files of the run contradict each other: {message}'),
+    'ERROR_FILES_DAMAGED': (339, 'Files are not what the job wrote, by their checksums: {message}'),
     'ERROR_HAYDOCK_NOT_CONVERGED': (340, 'The Haydock recursion did not converge: {message}'),
     'ERROR_YAMBO': (350, 'Yambo stopped with an error: {message}'),
     'ERROR_QUASIPARTICLE_GAP': (
@@ -40,6 +41,8 @@ TRANSIENT = (
     'ERROR_OUT_OF_WALLTIME',
     'ERROR_OUT_OF_MEMORY',
     'ERROR_RESULTS_UNREADABLE',
+    'ERROR_OUTPUT_INCONSISTENT',
+    'ERROR_FILES_DAMAGED',
 )
 
 # First match wins. Messages are those in the source of Yambo 5.2.4.

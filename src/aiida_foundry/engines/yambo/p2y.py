@@ -10,6 +10,7 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec
 from aiida_quantumespresso.calculations.pw import PwCalculation
 
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.yambo.calculation import INPUT_FILE, LOGS, SAVE
 from aiida_foundry.engines.yambo.exit_codes import define_exit_codes
 
@@ -55,7 +56,16 @@ class P2yCalculation(CalcJob):
             self._code_info(self.inputs.yambo, ['-F', INPUT_FILE], 'aiida.out'),
         ]
         calc_info.remote_symlink_list = [(parent.computer.uuid, source, PW_FOLDER)]
-        calc_info.retrieve_list = ['p2y.out', 'r_*', 'l_*', 'l-*', (f'{LOGS}/*', '.', 2), f'{SAVE}/ns.db1']
+        calc_info.append_text = checksums.command(['p2y.out', f'{SAVE}/ns.db1'], pattern=f'r_* l_* l-* {LOGS}/*')
+        calc_info.retrieve_list = [
+            checksums.FILE,
+            'p2y.out',
+            'r_*',
+            'l_*',
+            'l-*',
+            (f'{LOGS}/*', '.', 2),
+            f'{SAVE}/ns.db1',
+        ]
         return calc_info
 
     @staticmethod

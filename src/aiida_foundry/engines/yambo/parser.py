@@ -10,8 +10,11 @@ from aiida import orm
 from aiida.engine import CalcJob, ExitCode
 from aiida.parsers.parser import Parser
 
+from aiida_foundry.common.errors import InputError
+from aiida_foundry.engines import checksums
 from aiida_foundry.engines.yambo.calculation import bands_of
 from aiida_foundry.engines.yambo.exit_codes import classify_message
+from aiida_foundry.engines.yambo.parse_raw import consistency
 from aiida_foundry.engines.yambo.parse_raw import quasiparticles as qp
 from aiida_foundry.engines.yambo.parse_raw.excitons import (
     UnreadableExcitonsError,
@@ -19,12 +22,9 @@ from aiida_foundry.engines.yambo.parse_raw.excitons import (
     parse_dielectric_constant,
     parse_excitons,
 )
-from aiida_foundry.engines.yambo.parse_raw.report import READ_FAILED, YamboReport, parse_report
+from aiida_foundry.engines.yambo.parse_raw.report import READ_FAILED, Levels, YamboReport, parse_origin, parse_report
 from aiida_foundry.engines.yambo.parse_raw.tables import UnreadableTableError, parse_corrections, parse_spectrum
-from aiida_foundry.engines.yambo.qp_database import Setup, parse_setup
-
-GAP_TOLERANCE = 1e-4
-"""eV between the gap that Yambo reports and the one of the database: both are in single precision (1e-6 eV)."""
+from aiida_foundry.engines.yambo.qp_database import UnreadableSetupError, parse_setup
 
 TABLE_TOLERANCE = 2e-5
 """eV between corrections in ``o-*.qp``, which has six digits, and in ``ndb.QP``."""
@@ -34,24 +34,46 @@ COMPLETE = 100.0
 Failure = tuple[str, dict[str, Any]]
 
 
-class RetrievedFiles:
-    """Retrieved files by the beginning of their names, also in the folder of logs."""
+OF_YAMBO = ('r-', 'r_', 'l-', 'l_', 'o-', 'ndb.', 'ns.', 'p2y.')
+"""How the names of its files begin."""
 
-    def __init__(self, folder: orm.FolderData) -> None:
+
+class RetrievedFiles:
+    """Files that came back, by the beginning of their names: also those in the folder of logs, and temporary ones.
+
+    Args:
+        folder: that was retrieved.
+        temporary: folder of the files that are not kept.
+    """
+
+    def __init__(self, folder: orm.FolderData, temporary: str | None = None) -> None:
         self.repository = folder.base.repository
         paths = [root / name for root, _, names in self.repository.walk() for name in names]
         self.paths = {path.name: str(path) for path in paths}
+        self.temporary = {path.name: path for path in Path(temporary).iterdir()} if temporary else {}
+
+    def name(self, *starts: str, containing: str = '') -> str:
+        """Return the name of the first file that begins so, or an empty text."""
+        found = (name for name in sorted(self.paths) if name.startswith(starts) and containing in name)
+        return next(found, '')
 
     def text(self, *starts: str, containing: str = '') -> str:
         """Return the content of the first file whose name begins so, or an empty text."""
-        for name in sorted(self.paths):
-            if name.startswith(starts) and containing in name:
-                return self.repository.get_object_content(self.paths[name], 'rb').decode('utf-8', errors='replace')
-        return ''
+        content = self.content(self.name(*starts, containing=containing)) or b''
+        return content.decode('utf-8', errors='replace')
 
     def content(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if it is not there."""
+        if name in self.temporary:
+            return self.temporary[name].read_bytes()
         return self.repository.get_object_content(self.paths[name], 'rb') if name in self.paths else None
+
+    def damaged(self) -> Failure | None:
+        """Return which files are not what the job wrote; None also where the job could not make checksums."""
+        listing = self.text(checksums.FILE)
+        expected = [name for name in (*self.paths, *self.temporary) if name.startswith(OF_YAMBO)]
+        names = checksums.damaged(listing, self.content, expected) if listing else []
+        return ('ERROR_FILES_DAMAGED', {'message': ', '.join(names)}) if names else None
 
 
 SCHEDULER = {
@@ -78,19 +100,23 @@ def failure_of_run(report: YamboReport, text: str, scheduler_status: int | None)
 class YamboParser(Parser):
     """Parse the retrieved files of a run.
 
-    The exit status of Yambo, 0 in all cases, is not believed. The exit code is the first that applies of: no report;
-    a message of Yambo; killed; quasiparticles not read, not applied, of other k-points or states, incomplete, with
-    another gap; results missing, unreadable, no numbers; not converged.
+    The exit status of Yambo, 0 in all cases, is not believed. The exit code is the first that applies of: files that
+    are not those of the checksums of the job; no report; a message of Yambo; killed; quasiparticles not read, not
+    applied, of other k-points or states, incomplete, with another gap; results missing, unreadable, no numbers, or of
+    another run; not converged.
     """
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Attach the outputs and return the exit code, None for success."""
-        self.files = RetrievedFiles(self.retrieved)
-        self.temporary = Path(kwargs.get('retrieved_temporary_folder') or '/nonexistent')
+        self.files = RetrievedFiles(self.retrieved, kwargs.get('retrieved_temporary_folder'))
+        damaged = self.files.damaged()
+        if damaged is not None:
+            return self._exit(damaged)
         text = self.files.text('r-')
         report = parse_report(text, self.files.text('l-'))
         self.setup = parse_setup(self.node.inputs.setup.get_content('rb'))
-        self.levels = self.node.inputs.parameters.get_dict()['runlevels']
+        parameters = self.node.inputs.parameters.get_dict()
+        self.levels, self.variables = parameters['runlevels'], parameters.get('variables', {})
         self.summary = self._summary(report)
         code = self._failure(report, text) or self._results(report)
         self.out('output_parameters', orm.Dict(self.summary))
@@ -102,8 +128,18 @@ class YamboParser(Parser):
     def _failure(self, report: YamboReport, text: str) -> ExitCode | None:
         """Return why the run stopped, or went on with other energies than those given."""
         return self._exit(
-            self._not_a_number() or failure_of_run(report, text, self.node.exit_status) or self._other_energies(report)
+            self._not_a_number()
+            or failure_of_run(report, text, self.node.exit_status)
+            or self._other_energies(report)
+            or self._other_report(report)
         )
+
+    def _other_report(self, report: YamboReport) -> Failure | None:
+        """Return what is missing in the report, or does not belong to the states."""
+        kernel = 'bsk' in self.levels and self.variables.get('BSKmod') != 'IP'
+        problem = consistency.problem_of_report(report, self.setup)
+        problem = problem or consistency.missing_size(report, self.levels, kernel)
+        return ('ERROR_OUTPUT_INCONSISTENT', {'message': problem}) if problem else None
 
     def _database(self) -> qp.Database | None:
         """Return the quasiparticles given; None if there are none, or if they are unreadable, which Yambo says."""
@@ -131,12 +167,10 @@ class YamboParser(Parser):
         database, used, bare = self._database(), report.quasiparticle, report.kohn_sham
         if database is None or used is None or bare is None or bare.filled is None:
             return 'ERROR_QUASIPARTICLES_NOT_APPLIED', {}
-        if report.exact_matches is None or report.exact_matches < COMPLETE:
+        if report.exact_matches is None or not report.exact_matches >= COMPLETE:
             message = f'Yambo found {report.exact_matches} % of the k-points in it and interpolated the others'
             return 'ERROR_QUASIPARTICLES_INTERPOLATED', {'message': message}
-        return self._other_states(database, report.fitted) or self._other_gap(
-            used.direct_gap, qp.intended_gap(database, self.setup, bare.filled)
-        )
+        return self._other_states(database, report.fitted) or self._other_gap(used, database, bare.filled)
 
     def _other_states(self, database: qp.Database, fitted: bool) -> Failure | None:
         problem = qp.find_problem(database, self.setup, bands_of(self.node.inputs.parameters))
@@ -144,9 +178,11 @@ class YamboParser(Parser):
             return problem[0], {'message': problem[1]}
         return ('ERROR_QUASIPARTICLES_INCOMPLETE', {'message': 'Yambo filled it by a fit'}) if fitted else None
 
-    def _other_gap(self, found: float, wanted: float) -> Failure | None:
-        different = abs(found - wanted) > GAP_TOLERANCE
-        return ('ERROR_QUASIPARTICLE_GAP', {'found': found, 'wanted': wanted}) if different else None
+    def _other_gap(self, used: Levels, database: qp.Database, filled: int) -> Failure | None:
+        wanted = qp.intended_gaps(database, self.setup, filled)
+        if consistency.same_gaps(used, wanted):
+            return None
+        return 'ERROR_QUASIPARTICLE_GAP', {'found': used.direct_gap, 'wanted': wanted[0]}
 
     def _summary(self, report: YamboReport) -> dict[str, Any]:
         summary: dict[str, Any] = {'code_version': report.version, 'warnings': list(report.warnings)}
@@ -171,14 +207,15 @@ class YamboParser(Parser):
             return self.exit_codes.ERROR_RESULTS_UNREADABLE.format(message=str(error))
         return None
 
-    def _dielectric_constant(self, _: YamboReport) -> None:
+    def _dielectric_constant(self, report: YamboReport) -> None:
         """Note ε∞ of the static screening; a run that read its screening from another folder has none."""
         names = ('ndb.em1s_fragment_1', 'ndb.pp_fragment_1')
-        content = next(filter(None, map(self._temporary, names)), None)
-        if content is not None:
-            self.summary['dielectric_constant_with_local_fields'] = parse_dielectric_constant(content)
+        contents = [content for content in map(self.files.content, names) if content is not None]
+        if contents and consistency.SCREENING.intersection(self.levels):
+            constant = parse_dielectric_constant(contents[0], report.sizes['screening'])
+            self.summary['dielectric_constant_with_local_fields'] = constant
 
-    def _corrections(self, _: YamboReport) -> ExitCode | None:
+    def _corrections(self, report: YamboReport) -> ExitCode | None:
         """Attach the quasiparticle energies."""
         content, table = self.files.content('ndb.QP'), self.files.text('o-', containing='.qp')
         if content is None or not table:
@@ -186,6 +223,8 @@ class YamboParser(Parser):
         database = qp.parse_database(content)
         arrays = qp.fill(database, self.setup)
         self.out('output_quasiparticles', orm.ArrayData(arrays))
+        if not consistency.same_run(report.origin, parse_origin(table)):
+            return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message='report and `o-*.qp` are of two runs')
         if not np.isfinite([database.qp_energies, database.renormalization]).all():
             return self.exit_codes.ERROR_NOT_A_NUMBER.format(message='quasiparticle energies')
         shifts = (arrays['qp_energies'] - arrays['ks_energies'])[0]
@@ -194,14 +233,15 @@ class YamboParser(Parser):
         if computed != set(listed):
             return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message='`o-*.qp` and `ndb.QP` hold other states')
         largest = max(abs(shifts[k - 1, band - 1] - value) for (k, band), (_, value) in listed.items())
-        if largest > TABLE_TOLERANCE:
+        if not largest <= TABLE_TOLERANCE:
             message = f'corrections in `o-*.qp` and `ndb.QP` differ by {largest:.5f} eV'
             return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=message)
         return None
 
     def _spectrum(self, report: YamboReport) -> ExitCode | None:
         """Attach spectrum and excitons."""
-        text = self.files.text('o-', containing='.eps_q1_')
+        name = self.files.name('o-', containing='.eps_q1_')
+        text = self.files.text(name) if name else ''
         if not text:
             return self.exit_codes.ERROR_RESULTS_MISSING.format(message='dielectric function')
         spectrum = parse_spectrum(text)
@@ -210,33 +250,37 @@ class YamboParser(Parser):
         if not all(np.isfinite(array).all() for array in arrays.values()):
             return self.exit_codes.ERROR_NOT_A_NUMBER.format(message='dielectric function')
         self.out('output_spectrum', orm.ArrayData(arrays))
-        if report.haydock is not None:
-            return self._check_haydock(report)
-        without_kernel = self.node.inputs.parameters.get_dict()['variables'].get('BSKmod') == 'IP'
-        return None if without_kernel else self._excitons(self.setup)
+        if not consistency.same_run(report.origin, parse_origin(text)):
+            return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=f'report and `{name}` are of two runs')
+        if self.variables.get('BSKmod') == 'IP':
+            return None
+        return self._check_haydock(report) if 'haydock' in name else self._excitons(report)
 
     def _check_haydock(self, report: YamboReport) -> ExitCode | None:
+        """Return whether the recursion, of which only the log tells, came to its end, and converged."""
         haydock = report.haydock
-        if haydock is None or haydock.converged:
+        if haydock is None or not report.log_completed:
+            message = 'the log with the Haydock iterations is cut or missing'
+            return self.exit_codes.ERROR_RESULTS_UNREADABLE.format(message=message)
+        if haydock.converged:
             return None
         message = f'accuracy {haydock.accuracy} after {haydock.iterations} iterations, threshold {haydock.threshold}'
         return self.exit_codes.ERROR_HAYDOCK_NOT_CONVERGED.format(message=message)
 
-    def _excitons(self, setup: Setup) -> ExitCode | None:
-        content = self._temporary('ndb.BS_diago_Q1')
+    def _excitons(self, report: YamboReport) -> ExitCode | None:
+        content = self.files.content('ndb.BS_diago_Q1')
         if content is None:
             return self.exit_codes.ERROR_RESULTS_MISSING.format(message='excitons')
-        excitons = parse_excitons(content, setup)
+        excitons = parse_excitons(content, self.setup, with_states=bool(self.variables.get('WRbsWF')))
+        if excitons.kernel != report.origin.kernel:
+            message = 'report and `ndb.BS_diago_Q1` are of two kernels'
+            return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=message)
         if not np.isfinite([excitons.energies, excitons.strengths]).all():
             return self.exit_codes.ERROR_NOT_A_NUMBER.format(message='exciton energies or strengths')
         settings = self.node.inputs.settings.get_dict() if 'settings' in self.node.inputs else {}
         number = int(settings.get('excitons', DEFAULT_EXCITONS))
-        self.out('output_excitons', orm.ArrayData(exciton_arrays(excitons, setup, number)))
+        self.out('output_excitons', orm.ArrayData(exciton_arrays(excitons, self.setup, number)))
         return None
-
-    def _temporary(self, name: str) -> bytes | None:
-        path = self.temporary / name
-        return path.read_bytes() if path.is_file() else None
 
 
 class P2yParser(Parser):
@@ -245,6 +289,9 @@ class P2yParser(Parser):
     def parse(self, **_: Any) -> ExitCode | None:
         """Attach the outputs and return the exit code, None for success."""
         files = RetrievedFiles(self.retrieved)
+        damaged = files.damaged()
+        if damaged is not None:
+            return self.exit_codes[damaged[0]].format(**damaged[1])
         text = files.text('r_setup', 'r-')
         report = parse_report(text, files.text('l_setup', 'l-'))
         errors = parse_report(files.text('p2y.out'), files.text('l_p2y', 'l-p2y')).errors
@@ -263,15 +310,18 @@ class P2yParser(Parser):
         content = files.content('ns.db1')
         if content is None:
             return self.exit_codes.ERROR_RESULTS_MISSING.format(message='`ns.db1`')
-        return self._attach(content)
+        return self._attach(content, report)
 
-    def _attach(self, content: bytes) -> ExitCode | None:
+    def _attach(self, content: bytes, report: YamboReport) -> ExitCode | None:
         try:
             setup = parse_setup(content)
-        except (OSError, KeyError, ValueError) as error:
+        except (UnreadableSetupError, InputError) as error:
             return self.exit_codes.ERROR_RESULTS_UNREADABLE.format(message=str(error))
-        if not np.isfinite(setup.ks_energies).all():
-            return self.exit_codes.ERROR_NOT_A_NUMBER.format(message='Kohn-Sham energies')
+        problem = consistency.problem_of_report(report, setup)
+        if problem is None and report.serial != setup.serial:
+            problem = 'report and `ns.db1` have two serial numbers'
+        if problem is not None:
+            return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=problem)
         bands = orm.BandsData()
         bands.set_kpoints(setup.kpoints, weights=setup.multiplicities / setup.multiplicities.sum())
         bands.set_bands(setup.ks_energies, units='eV')

@@ -21,6 +21,10 @@ _TEXT_LENGTH = 100
 _SAME_POINT = 1e-4  # Yambo stores k-points in single precision
 
 
+class UnreadableSetupError(ValueError):
+    """``ns.db1`` is truncated, lacks what is needed, or holds values that are no numbers."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """What Yambo knows of a ground state after its setup.
@@ -53,13 +57,17 @@ def parse_setup(content: bytes) -> Setup:
 
     Raises:
         InputError: spin-polarised.
-        OSError, KeyError: truncated, or no such file.
+        UnreadableSetupError: truncated, no such file, or with values that are no numbers.
     """
-    with netCDF4.Dataset('ns.db1', memory=content) as dataset:
-        values = {
-            name: np.asarray(dataset[name][...], dtype=float)
-            for name in ('DIMENSIONS', 'K-POINTS', 'EIGENVALUES', 'LATTICE_PARAMETER', 'LATTICE_VECTORS', 'SYMMETRY')
-        }
+    names = ('DIMENSIONS', 'K-POINTS', 'EIGENVALUES', 'LATTICE_PARAMETER', 'LATTICE_VECTORS', 'SYMMETRY')
+    try:
+        with netCDF4.Dataset('ns.db1', memory=content) as dataset:
+            values = {name: np.asarray(dataset[name][...], dtype=float) for name in names}
+    except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
+        raise UnreadableSetupError(f'`ns.db1`: {type(error).__name__}: {error}') from error
+    wrong = [name for name, array in values.items() if not np.isfinite(array).all()]
+    if wrong:
+        raise UnreadableSetupError(f'`ns.db1`: values that are no numbers in {", ".join(wrong)}')
     if len(values['EIGENVALUES']) != 1:
         raise InputError('`ns.db1`', 'it is spin-polarised', 'Only one spin channel is supported')
     cartesian = values['K-POINTS'].T / values['LATTICE_PARAMETER']

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from aiida_foundry.analysis.excitons import composition
 from aiida_foundry.common.units import HARTREE_TO_EV
+from aiida_foundry.engines.yambo.parse_raw.quasiparticles import whole_numbers
 from aiida_foundry.engines.yambo.qp_database import Setup
 
 FloatArray = NDArray[np.float64]
 
 
 class UnreadableExcitonsError(ValueError):
-    """The database is truncated or does not belong to the setup."""
+    """The database is truncated, holds values that are no numbers, or is of another run."""
 
 
 @dataclass(frozen=True)
@@ -29,38 +30,37 @@ class Excitons:
         strengths: (n,), residues f of ε = 1 + Σ f [1/(E − ω) + 1/(E + ω)] along the direction of the field, in eV.
         amplitudes: (n, t) complex, in the order of the energies; None if they were not written.
         pairs: (t, 3) of each pair: k-point of the full mesh, valence and conduction band, all from 1; None like these.
+        kernel: number of the Bethe-Salpeter kernel, which the report has too.
     """
 
     energies: FloatArray
     strengths: FloatArray
     amplitudes: NDArray[np.complex128] | None
     pairs: NDArray[np.int_] | None
+    kernel: int
 
 
-def parse_excitons(content: bytes, setup: Setup) -> Excitons:
-    """Return the excitons in the bytes of the database.
+def parse_excitons(content: bytes, setup: Setup, *, with_states: bool) -> Excitons:
+    """Return the excitons in the bytes of the database, with the states that they are made of if the run wrote them.
 
     With amplitudes R of the dipoles at the small momentum q of the field, f = 8π/(V N_k q²) R_left R_right (hartree);
     checked on the spectra that Yambo writes.
 
     Raises:
-        UnreadableExcitonsError: truncated, or of another crystal.
+        UnreadableExcitonsError: truncated, values that are no numbers, or of another crystal.
     """
+    names = ['PARS1', 'PARS', 'BS_Energies', 'BS_left_Residuals', 'BS_right_Residuals']
+    names += ['BS_TABLE', 'BS_EIGENSTATES'] if with_states else []
     try:
         with netCDF4.Dataset('ndb.BS_diago_Q1', memory=content) as dataset:
-            values = {
-                name: np.asarray(dataset[name][...], dtype=float)
-                for name in ('PARS', 'BS_Energies', 'BS_left_Residuals', 'BS_right_Residuals')
-            }
-            states = table = None
-            if 'BS_EIGENSTATES' in dataset.variables:
-                states = np.asarray(dataset['BS_EIGENSTATES'][...], dtype=float)
-                table = np.asarray(dataset['BS_TABLE'][:3], dtype=int)
-    except (OSError, KeyError, IndexError, RuntimeError) as error:
-        raise UnreadableExcitonsError(str(error)) from error
+            values = {name: np.asarray(dataset[name][...], dtype=float) for name in names}
+    except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
+        raise UnreadableExcitonsError(f'{type(error).__name__}: {error}') from error
     points = int(setup.multiplicities.sum())
-    if table is not None and table[0].max() > points:
-        raise UnreadableExcitonsError(f'it has pairs at k-point {table[0].max()} of {points}')
+    kernel, states = whole_numbers(values['PARS1'][:1]), values.get('BS_EIGENSTATES')
+    table = _pairs(values['BS_TABLE'], points, setup.ks_energies.shape[1]) if with_states else None
+    if kernel is None or (states is not None and not np.isfinite(states).all()):
+        raise UnreadableExcitonsError('its kernel or its eigenvectors hold no numbers')
     energies = values['BS_Energies'][:, 0] * HARTREE_TO_EV
     product = _complex(values['BS_left_Residuals']) * _complex(values['BS_right_Residuals'])
     field = float(np.square(values['PARS'][1:4]).sum())
@@ -70,8 +70,21 @@ def parse_excitons(content: bytes, setup: Setup) -> Excitons:
         energies=energies[order],
         strengths=prefactor * product.real[order],
         amplitudes=None if states is None else _complex(states)[order],
-        pairs=None if table is None else table.T,
+        pairs=table,
+        kernel=int(kernel[0]),
     )
+
+
+def _pairs(table: FloatArray, points: int, bands: int) -> NDArray[np.int_]:
+    """Return k-point, valence and conduction band of each pair, (t, 3).
+
+    Raises:
+        UnreadableExcitonsError: no whole numbers, or of k-points and bands that the setup does not have.
+    """
+    pairs = whole_numbers(table[:3])
+    if pairs is None or pairs.min() < 1 or pairs[0].max() > points or pairs[1:].max() > bands:
+        raise UnreadableExcitonsError(f'it has pairs that are not among {points} k-points and {bands} bands')
+    return pairs.T
 
 
 def exciton_arrays(excitons: Excitons, setup: Setup, number: int) -> dict[str, NDArray[Any]]:
@@ -98,20 +111,28 @@ def exciton_arrays(excitons: Excitons, setup: Setup, number: int) -> dict[str, N
     }
 
 
-def parse_dielectric_constant(content: bytes) -> float:
+def parse_dielectric_constant(content: bytes, size: int) -> float:
     """Return ε∞ with local fields from the first fragment of the screening, ``ndb.em1s`` or ``ndb.pp``.
 
     It holds ε⁻¹ − 1, of plasmon poles first at zero frequency; q and G of the first element vanish.
 
+    Args:
+        content: bytes of the fragment.
+        size: plane waves of the screening, by the report.
+
     Raises:
-        UnreadableExcitonsError: truncated.
+        UnreadableExcitonsError: truncated, no number, or of another number of plane waves.
     """
     try:
         with netCDF4.Dataset('fragment', memory=content) as dataset:
-            head = np.asarray(dataset['X_Q_1'][...], dtype=float).reshape(-1)[0]
-    except (OSError, KeyError, IndexError, RuntimeError) as error:
-        raise UnreadableExcitonsError(str(error)) from error
-    return float(1 / (1 + head))
+            matrices = np.asarray(dataset['X_Q_1'][...], dtype=float)
+    except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
+        raise UnreadableExcitonsError(f'{type(error).__name__}: {error}') from error
+    if matrices.shape[-3:-1] != (size, size):
+        raise UnreadableExcitonsError(f'the screening has the shape {matrices.shape}, not of {size} plane waves')
+    if not np.isfinite(matrices).all() or matrices.flat[0] <= -1:
+        raise UnreadableExcitonsError('the screening holds values that are no numbers, or an impossible one')
+    return float(1 / (1 + matrices.flat[0]))
 
 
 def _complex(pairs: FloatArray) -> NDArray[np.complex128]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_foundry.common.units import HARTREE_TO_EV
+from aiida_foundry.engines.yambo.parse_raw.consistency import band_gaps
 from aiida_foundry.engines.yambo.qp_database import Setup
 
 FloatArray = NDArray[np.float64]
@@ -21,7 +22,7 @@ SAME_ENERGY = 1e-3
 
 
 class UnreadableDatabaseError(ValueError):
-    """The database is truncated or lacks what Yambo needs."""
+    """The database is truncated, lacks what Yambo needs, or is of other states."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,13 @@ def parse_database(content: bytes) -> Database:
     try:
         with netCDF4.Dataset('ndb.QP', memory=content) as dataset:
             values = {name: np.asarray(dataset[name][...], dtype=float) for name in names}
-    except (OSError, KeyError, IndexError, RuntimeError) as error:
+    except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
         raise UnreadableDatabaseError(f'{type(error).__name__}: {error}') from error
-    table = values['QP_table'].astype(int)
+    table = whole_numbers(values['QP_table'])
+    if table is None or not np.isfinite(values['QP_kpts']).all():
+        raise UnreadableDatabaseError('its table of states or its k-points hold no numbers')
+    if table.min() < 1 or table[-1].max() > values['QP_kpts'].shape[1]:
+        raise UnreadableDatabaseError('its table names k-points that are not in it')
     return Database(
         bands=table[0],
         points=table[-1] - 1,
@@ -66,6 +71,12 @@ def parse_database(content: bytes) -> Database:
         qp_energies=values['QP_E'][:, 0] * HARTREE_TO_EV,
         renormalization=values['QP_Z'][:, 0],
     )
+
+
+def whole_numbers(values: FloatArray) -> NDArray[np.int_] | None:
+    """Return integers that are stored as real numbers, None if they are none."""
+    whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < np.iinfo(np.int32).max)
+    return values.astype(int) if values.size and whole.all() else None
 
 
 def find_points(database: Database, setup: Setup) -> NDArray[np.int_]:
@@ -115,11 +126,17 @@ def fill(database: Database, setup: Setup) -> dict[str, FloatArray]:
     Returns:
         ``kpoints`` (k, 3) reduced; ``ks_energies``, ``qp_energies`` in eV and ``renormalization``, (1, k, band), bands
         from the first, NaN where not computed (the Kohn-Sham energies are there for all these bands).
+
+    Raises:
+        UnreadableDatabaseError: states that the setup does not have.
     """
+    index = find_points(database, setup)
+    if index.min() < 0 or database.bands.max() > setup.ks_energies.shape[1]:
+        raise UnreadableDatabaseError('it has k-points or bands that `ns.db1` does not have')
     shape = (len(setup.kpoints), int(database.bands.max()))
     energies = setup.ks_energies[:, : shape[1]]
     qp, z = np.full(shape, np.nan), np.full(shape, np.nan)
-    where = find_points(database, setup)[database.points], database.bands - 1
+    where = index[database.points], database.bands - 1
     qp[where] = energies[where] + database.qp_energies - database.ks_energies
     z[where] = database.renormalization
     names = ('ks_energies', 'qp_energies', 'renormalization')
@@ -127,10 +144,12 @@ def fill(database: Database, setup: Setup) -> dict[str, FloatArray]:
     return {'kpoints': setup.kpoints, **arrays}
 
 
-def intended_gap(database: Database, setup: Setup, filled: int) -> float:
-    """Return the direct gap in eV of the energies that the database makes of those of the setup, as Yambo counts it.
+def intended_gaps(database: Database, setup: Setup, filled: int) -> tuple[float, float]:
+    """Return direct and indirect gap in eV of the energies that the database makes of those of the setup.
 
     Bands are those of the Kohn-Sham energies: corrections that change the order of degenerate bands do not matter.
     """
-    energies = fill(database, setup)['qp_energies'][0]
-    return float(np.min(energies[:, filled] - energies[:, filled - 1]))
+    known = database.bands <= setup.ks_energies.shape[1]
+    names = ('bands', 'points', 'ks_energies', 'qp_energies', 'renormalization')
+    part = replace(database, **{name: getattr(database, name)[known] for name in names})
+    return band_gaps(fill(part, setup)['qp_energies'][0], filled)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
-NUMBER = r'[-+]?(?:\d+\.?\d*(?:[EeDd][-+]?\d+)?|NaN|Infinity)'
+NUMBER = r'[-+]?(?:\d+\.?\d*(?:[Ee][-+]?\d+)?|NaN|Infinity)'
 _VERSION = re.compile(r'Version\s+(\S+)\s+Revision\s+(\d+)')
 _SERIAL = re.compile(r'- S/N\s+(\d+)\s+-')
 _ERROR = re.compile(r'\[ERROR\]\s*(\S.*?)\s*$', re.MULTILINE)
 _WARNING = re.compile(r'\[WARNING\]\s*(\S.*?)\s*$', re.MULTILINE)
 _HAYDOCK = re.compile(rf'\[Haydock\] Iteration\s+(\d+)(?:\s+Accuracy\s+({NUMBER})\|\s*({NUMBER}))?')
 _MATCHES = re.compile(rf'Exact matches\s*:\s*({NUMBER})')
+_IDENTIFIER = re.compile(r'\[K\] Identifier\s*:\s*(\d+)')
+_START = re.compile(r'(\d+/\d+/\d+ at \d+:\d+ .*?)\s*\[start\]')
 _STAMP = re.compile(r'^\s*<([^>]*)>', re.MULTILINE)
 _UNIT_SECONDS = {'d': 86400.0, 'h': 3600.0, 'm': 60.0, 's': 1.0}
 READ_FAILED = 'I/O problems in reading QP database'
@@ -53,6 +56,19 @@ class Haydock:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """By what a report and a table are of one run.
+
+    Attributes:
+        start: date, time and host, in the end of each file; None if it is cut there.
+        kernel: number that Yambo gives to a Bethe-Salpeter kernel; None if there is none.
+    """
+
+    start: str | None
+    kernel: int | None
+
+
+@dataclass(frozen=True)
 class YamboReport:
     """How a run went.
 
@@ -69,6 +85,9 @@ class YamboReport:
         haydock: the recursion; None if there was none.
         sizes: numbers of plane waves that were used: ``screening``, ``exchange``.
         wall_time: seconds by the last stamp in the log, to a second; None without a log.
+        metallic: whether there are metallic bands.
+        log_completed: whether the log has its end.
+        origin: by what its tables are known.
     """
 
     version: str | None
@@ -83,6 +102,15 @@ class YamboReport:
     haydock: Haydock | None
     sizes: dict[str, int]
     wall_time: float | None
+    metallic: bool
+    log_completed: bool
+    origin: Origin
+
+
+def parse_origin(text: str) -> Origin:
+    """Parse what tells the run of a report or a table."""
+    start, kernel = _START.search(text), _IDENTIFIER.findall(text)
+    return Origin(start[1] if start else None, int(kernel[-1]) if kernel else None)
 
 
 def parse_report(report: str, log: str = '') -> YamboReport:
@@ -102,6 +130,9 @@ def parse_report(report: str, log: str = '') -> YamboReport:
         haydock=_haydock(both),
         sizes=_sizes(report),
         wall_time=_wall_time(log),
+        metallic='Metallic Bands' in report,
+        log_completed='Game Over' in log,
+        origin=parse_origin(report),
     )
 
 
@@ -113,11 +144,10 @@ def _levels(report: str, name: str) -> Levels | None:
     }
     if found['Direct Gap'] is None or found['Indirect Gap'] is None:
         return None
-    return Levels(
-        filled=int(found['Filled Bands'][1]) if found['Filled Bands'] else None,
-        direct_gap=float(found['Direct Gap'][1]),
-        indirect_gap=float(found['Indirect Gap'][1]),
-    )
+    direct, indirect, filled = float(found['Direct Gap'][1]), float(found['Indirect Gap'][1]), found['Filled Bands']
+    if not math.isfinite(direct + indirect):
+        return None
+    return Levels(filled=int(float(filled[1])) if filled else None, direct_gap=direct, indirect_gap=indirect)
 
 
 def _haydock(text: str) -> Haydock | None:

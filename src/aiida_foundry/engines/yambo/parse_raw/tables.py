@@ -43,7 +43,10 @@ def parse_spectrum(text: str) -> Spectrum:
     direction = _DIRECTION.search(text)
     if direction is None:
         raise UnreadableTableError('no direction of the field')
-    vector = np.array([float(word) for word in direction.groups()])
+    try:
+        vector = np.array([float(word) for word in direction.groups()])
+    except ValueError as error:
+        raise UnreadableTableError(f'direction of the field: {error}') from error
     return Spectrum(
         direction=vector / np.linalg.norm(vector),
         frequencies=rows[:, 0],
@@ -58,7 +61,11 @@ def parse_corrections(text: str) -> dict[tuple[int, int], tuple[float, float]]:
     Raises:
         UnreadableTableError: truncated, or another table.
     """
-    return {(int(row[0]), int(row[1])): (float(row[2]), float(row[3])) for row in _rows(text, 4)}
+    rows = _rows(text, 4)
+    states = rows[:, :2]
+    if not np.isfinite(states).all() or (states != np.rint(states)).any():
+        raise UnreadableTableError('k-points or bands are no whole numbers')
+    return {(int(row[0]), int(row[1])): (float(row[2]), float(row[3])) for row in rows}
 
 
 def _rows(text: str, columns: int) -> FloatArray:
