@@ -55,11 +55,13 @@ def script_of(document: Path) -> str:
 @pytest.fixture(scope='session')
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the environment of a user who has run ``aiida-foundry setup``; stop the daemon that a document started."""
-    folder = tmp_path_factory.mktemp('aiida')
+    folder, tools = tmp_path_factory.mktemp('aiida'), tmp_path_factory.mktemp('tools')
     environment = os.environ | {
         'AIIDA_PATH': str(folder),
         'OMP_NUM_THREADS': '1',
-        'PATH': f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}',
+        'PATH': os.pathsep.join([str(Path(sys.executable).parent), str(tools), os.environ['PATH']]),
+        'UV_TOOL_BIN_DIR': str(tools),
+        'UV_TOOL_DIR': str(tools / 'environments'),
     }
     subprocess.run(['aiida-foundry', 'setup'], check=True, env=environment, stdin=subprocess.DEVNULL)
     yield environment

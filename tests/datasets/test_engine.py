@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import ase.db
 import ase.io
@@ -21,6 +23,7 @@ from aiida_foundry.datasets.archive import export_archive
 from aiida_foundry.datasets.archive_check import check_archive
 from aiida_foundry.datasets.export import export
 from aiida_foundry.datasets.queries import Query
+from aiida_foundry.structures.collections import read_archive
 from aiida_foundry.structures.importers import load_structure
 
 pytestmark = pytest.mark.engine
@@ -119,6 +122,40 @@ def test_crystals(gap, query, tmp_path):
     assert atoms.info['uuid'] == record.uuid
     assert row.direct == record.direct
     assert row.data['uuid'] == record.uuid
+
+
+@pytest.fixture
+def optimake(tmp_path_factory, monkeypatch):
+    """Install ``optimade-maker`` as a user does, in an environment of its own, and put it on the PATH."""
+    folder = tmp_path_factory.mktemp('tools')
+    environment = os.environ | {'UV_TOOL_DIR': str(folder / 'environments'), 'UV_TOOL_BIN_DIR': str(folder)}
+    uv = Path(sys.executable).with_name('uv')
+    subprocess.run([uv, 'tool', 'install', '--quiet', 'optimade-maker~=1.0'], env=environment, check=True)
+    monkeypatch.setenv('PATH', os.pathsep.join([str(folder), os.environ['PATH']]))
+
+
+def test_optimade(gap, query, tmp_path, optimake):
+    (record,) = query
+    path = tmp_path / 'gaps.jsonl'
+    assert export(query, path) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ['gaps.jsonl']
+    (entry,) = read_archive(path.read_text())
+    assert entry.name == record.uuid
+    assert entry.structure.composition.reduced_formula == 'Si'
+    resources = [json.loads(line) for line in path.read_text().splitlines()]
+    info = next(line for line in resources if line.get('id') == 'structures')
+    assert info['properties']['_optimake_direct']['unit'] == 'eV'
+    crystal = next(line for line in resources if line.get('type') == 'structures')
+    assert crystal['attributes']['lattice_vectors'] == gap.inputs.structure.cell
+    fields = {name: crystal['attributes'][f'_optimake_{name}'] for name in type(record).model_fields}
+    assert fields == record.model_dump(mode='json')
+
+
+def test_optimade_without_its_executable(query, tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    assert shutil.which('optimake') is None
+    with pytest.raises(InputError, match='uv tool install optimade-maker'):
+        export(query, tmp_path / 'gaps.jsonl')
 
 
 def test_file_that_cannot_be_written_is_left_as_it_was(query, tmp_path):

@@ -10,7 +10,7 @@ from aiida_foundry.cli import options
 from aiida_foundry.cli.cmd_query import FAILED, WHERE, warn_left_out
 from aiida_foundry.common.errors import InputError
 
-FORMATS = ('.parquet', '.csv', '.extxyz', '.db', '.aiida')
+FORMATS = ('.parquet', '.csv', '.extxyz', '.db', '.jsonl', '.aiida')
 
 
 @click.command(
@@ -19,6 +19,7 @@ Examples:
   aiida-foundry export gaps -o gaps.parquet --licence CC-BY-4.0 --creator "A. Group"
   aiida-foundry export gaps --where method=qsgw -o qsgw.csv
   aiida-foundry export gaps -o gaps.extxyz
+  aiida-foundry export gaps -o gaps.jsonl
   aiida-foundry export gaps --where formula=Si -o silicon.aiida"""
 )
 @click.argument('records')
@@ -27,7 +28,7 @@ Examples:
     '--output',
     required=True,
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help=f'File to write ({", ".join(FORMATS)}; .db is of ASE, .aiida an archive with the provenance).',
+    help=f'File to write ({", ".join(FORMATS)}; .db: ASE, .jsonl: OPTIMADE, .aiida: archive with the provenance).',
 )
 @WHERE
 @FAILED
@@ -47,7 +48,7 @@ def export(
 ) -> None:
     """Write all RECORDS of a kind, such as `gaps`, that satisfy conditions to a file.
 
-    The suffix of the file tells the format. Tables have all fields, crystals in .extxyz and .db too.
+    The suffix of the file tells the format. Tables have all fields, crystals in .extxyz, .db and .jsonl too.
     """
     from aiida_foundry.cli.console import echo_json, make_console
     from aiida_foundry.cli.profile import load_profile

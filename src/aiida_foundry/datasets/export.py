@@ -1,4 +1,4 @@
-"""Records as files: Parquet, CSV, extended XYZ and ASE databases. A file appears when it is complete, or not at all."""
+"""Records as files of all formats. A file appears when it is complete, or not at all."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiida_foundry.common.errors import InputError
-from aiida_foundry.common.records import Record
+from aiida_foundry.datasets.crystals import with_atoms
+from aiida_foundry.datasets.optimade import write_optimade
 from aiida_foundry.datasets.queries import Query
 from aiida_foundry.datasets.tables import schema_of, to_arrow
-
-if TYPE_CHECKING:
-    from ase import Atoms
-
-STRUCTURES_AT_ONCE = 500
 
 
 def export(query: Query, path: Path) -> int:
@@ -112,28 +108,11 @@ def _pairs(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in reserved_keys and fits(value)}
 
 
-def with_atoms(query: Query) -> Iterator[tuple[Record, Atoms]]:
-    """Iterate over records with their crystals, which are read some hundred at a time.
-
-    Raises:
-        InputError: if the records have no crystal.
-    """
-    from aiida.orm import QueryBuilder, StructureData
-
-    if query.kind.structure is None:
-        raise InputError(f'records `{query.name}`', 'they belong to no crystal', 'Export them as .parquet or .csv')
-    for batch in query.batches(STRUCTURES_AT_ONCE):
-        wanted = {record.structure for record in batch}
-        builder = QueryBuilder().append(StructureData, filters={'uuid': {'in': list(wanted)}})
-        atoms = {structure.uuid: structure.get_ase() for structure in builder.all(flat=True)}
-        for record in batch:
-            yield record, atoms[record.structure].copy()
-
-
 WRITERS: dict[str, Callable[[Query, Path], int]] = {
     '.parquet': write_parquet,
     '.csv': write_csv,
     '.extxyz': write_extxyz,
     '.db': write_ase_db,
+    '.jsonl': write_optimade,
 }
 """Formats by suffix; `archive.export_archive` writes ``.aiida``."""
