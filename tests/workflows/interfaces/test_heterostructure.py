@@ -145,6 +145,8 @@ def test_cost_of_twelve_atoms(builder_of):
         ({'overrides': {'scan': {'shifts': [0, 2]}}}, 'asks for nothing'),
         ({'overrides': {'parameters': {'density_cutoff': 50.0}}}, 'less than four times'),
         ({'overrides': {'parameters': {'window': 5.0}}}, 'does not resolve'),
+        ({'overrides': {'parameters': {'ldos': {'broadening': 0.2}}}}, 'more than the smearing of 0.136 eV'),
+        ({'overrides': {'parameters': {'ldos': {'step': 0.15}}}}, 'more than the broadening of 0.136 eV'),
         ({'overrides': {'parameters': {'mixing_mode': 'best'}}}, 'parameters.mixing_mode'),
         ({'overrides': {'properties': {'film': {'gap': -1}}}}, 'properties of `film`'),
         ({'pseudo_family': 'none'}, 'the profile does not have it'),
@@ -267,5 +269,7 @@ def test_dipole_correction_lies_in_the_vacuum(process_of):
 def test_local_densities_of_states_surround_the_fermi_energy(builder_of):
     values = parameters.parse_parameters(builder_of().parameters.get_dict())
     inputs = parameters.local_density_of_states(values, 7.0)['INPUTPP']
-    assert (inputs['emin'], inputs['emax']) == pytest.approx((5.0, 9.1))
+    # 0.01 Ry of smearing, the broadening and the step; half a step more
+    assert values.ldos.step == values.ldos.broadening == inputs['delta_e'] == pytest.approx(0.136057)
+    assert (inputs['emin'], inputs['emax']) == pytest.approx((5.0, 9.068028))
     assert parameters.bands_of(48, values) == 24 + 5

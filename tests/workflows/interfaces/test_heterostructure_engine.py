@@ -48,7 +48,7 @@ def node(engine_codes):
             'density_cutoff': 280.0,
             'threshold_per_atom': 1e-8,
             'extra_bands': 0.1,
-            'ldos': {'range': 1.0, 'step': 0.25, 'broadening': 0.2},
+            'ldos': {'range': 1.0},
         },
     }
     builder = HeterostructureWorkChain.get_builder_from_protocol(

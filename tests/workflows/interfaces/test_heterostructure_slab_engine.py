@@ -22,7 +22,7 @@ OVERRIDES = {
         'density_cutoff': 96.0,
         'threshold_per_atom': 1e-7,
         'relax': {'enabled': True, 'free_planes': 1, 'force_threshold': 0.3},
-        'ldos': {'range': 1.0, 'step': 0.25, 'broadening': 0.2},
+        'ldos': {'range': 1.0},
     },
 }
 

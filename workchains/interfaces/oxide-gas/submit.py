@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
         'threshold_per_atom': 1e-7,
         'mixing_mode': 'local-TF',
         'relax': {'enabled': False},
-        'ldos': {'range': 2.0, 'step': 0.2, 'broadening': 0.2},
+        'ldos': {'range': 2.0},
     },
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 from aiida import orm
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
+from aiida_foundry.analysis.heterostructure import RYDBERG_TO_EV
 from aiida_foundry.analysis.interfaces.charge import interface_charge
 from aiida_foundry.analysis.interfaces.crystals import assess, face_fraction, matching_crystal
 from aiida_foundry.analysis.interfaces.insulators import magnetic_shells
@@ -223,8 +224,19 @@ def complete_parameters(
         except (AttributeError, ValueError) as error:
             raise InputError(f'parameters.{name}', f'the family recommends none ({error})', 'Give it in Ry') from error
         values[name] = recommended[index]
+    values['ldos'] = _complete_ldos(values['ldos'], values['smearing'])
     parse_numbers(values)
     return values
+
+
+def _complete_ldos(ldos: Mapping[str, Any], smearing: Any) -> dict[str, Any]:
+    """Return states as broad as the smearing (Ry) and energies (eV) as far apart, where nothing else is given."""
+    completed = dict(ldos)
+    if completed['broadening'] is None and isinstance(smearing, float | int):
+        completed['broadening'] = round(smearing * RYDBERG_TO_EV, 6)
+    if completed['step'] is None:
+        completed['step'] = completed['broadening']
+    return completed
 
 
 def plane_mesh(structure: orm.StructureData, inputs: Mapping[str, Any]) -> orm.KpointsData:
