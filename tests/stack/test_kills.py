@@ -162,3 +162,19 @@ def test_campaign_resumes_what_aiida_paused(user, impatient, daemon, codes):
     assert '1 paused' in user.run('aiida-foundry', 'campaign', 'status', 'paused', '-p', 'cluster').stdout
     start_sshd(user.stack)
     assert user.run(*run, seconds=240).returncode == 0
+
+
+def test_campaign_resumes_after_a_read_only_work_folder(user, impatient, daemon, codes):
+    """No folder of a job can be made for a while; the job that waits for it runs once."""
+    run = create(user, 'read-only', 'AlP', codes['cluster'])
+    work, away = user.stack.folder / 'work', user.stack.folder / 'away'
+    work.rename(away)
+    work.symlink_to('/sys')  # where even root can make none
+    try:
+        assert user.run(*run, seconds=240).returncode == 4
+    finally:
+        work.unlink()
+        away.rename(work)
+    assert user.run(*run, seconds=240).returncode == 0
+    ((state, job),) = user.python(WORKFLOWS, 'read-only')
+    assert (state, job is None) == ('finished', False)
