@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,16 @@ def test_correction_of_silicon_is_rigid(process):
     assert gaps['quasiparticle']['direct'] - gaps['kohn_sham']['direct'] == pytest.approx(scissor, abs=1e-3)
     assert scissor > 0.3
     assert gaps['extremum_on_mesh'] is False
+
+
+def test_overlaps_have_a_scratch_of_their_own(process):
+    """pw2wannier90 removes its scratch file, which must not be that of another block of bands."""
+    runs = [node for node in process.called_descendants if node.process_label == 'Pw2wannier90Calculation']
+    folders = [Path(run.outputs.remote_folder.get_remote_path()) / 'out' for run in runs]
+    assert len(folders) == 2
+    for folder in folders:
+        assert not folder.is_symlink()
+        assert (folder / 'aiida.save').is_symlink()
 
 
 def test_screening(process):

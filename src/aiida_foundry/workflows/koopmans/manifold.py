@@ -18,6 +18,10 @@ SCDM = 'scdm'
 RANDOM = 'random'
 PROJECTIONS = (SCDM, RANDOM)
 
+OWN_SCRATCH = 'states=$(readlink -f out) && rm out && mkdir out && ln -s "$states/aiida.save" out/aiida.save'
+"""Links the states alone. pw2wannier90 removes a scratch file beside them: in a folder that blocks of bands share, one
+that runs at the same time would find it gone."""
+
 
 class ManifoldWorkChain(WorkChain):
     """Wannier functions of the bands ``first`` to ``last`` with one choice of trial projections and windows.
@@ -69,13 +73,19 @@ class ManifoldWorkChain(WorkChain):
 
     def run_overlaps(self) -> ToContext:
         """Compute overlaps, projections and energies."""
+        options = self._options()
+        prepended = '\n'.join(filter(None, (options.get('prepend_text'), OWN_SCRATCH)))
         inputs = {
             'code': self.inputs.codes.pw2wannier90,
             'parent_folder': self.inputs.nscf_folder,
             'nnkp_file': self.ctx.neighbours.outputs.nnkp,
             'parameters': orm.Dict({'INPUTPP': self._overlap_parameters()}),
             'settings': orm.Dict({'PARENT_FOLDER_SYMLINK': True}),
-            'metadata': {'call_link_label': 'overlaps', 'label': 'overlaps', 'options': self._options()},
+            'metadata': {
+                'call_link_label': 'overlaps',
+                'label': 'overlaps',
+                'options': {**options, 'prepend_text': prepended},
+            },
         }
         return ToContext(overlaps=self.submit(Pw2wannier90Calculation, **inputs))
 

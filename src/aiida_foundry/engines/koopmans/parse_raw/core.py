@@ -43,8 +43,9 @@ def core_form_factor(
     radii: NDArray[np.float64], steps: NDArray[np.float64], charge: NDArray[np.float64], lengths: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return 4π ∫ r² ρ(r) j₀(Gr) dr for wave vectors of given lengths in 1/bohr."""
+    # Simpson's rule as in pw.x: an odd number of points; the mesh of Li ends before 10 bohr, with an even number
     last = int(np.searchsorted(radii, _OUTERMOST))
-    last += 1 - last % 2  # Simpson's rule as in pw.x: an odd number of points
+    last = min(last + 1 - last % 2, len(radii) - 1 + len(radii) % 2)
     r, weight = radii[:last], steps[:last]
     unique, inverse = np.unique(np.round(lengths, 9), return_inverse=True)
     simpson = np.ones(last)
