@@ -3,15 +3,17 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from aiida.orm import load_computer
 
 from aiida_foundry.common.errors import InputError
-from aiida_foundry.setup.computer import PREPEND_TEXT, PREPEND_TEXT_ROOT, ensure_computer
+from aiida_foundry.setup.computer import DESCRIPTION, PREPEND_TEXT, PREPEND_TEXT_ROOT, SCHEDULER, ensure_computer
 from aiida_foundry.setup.double_submission import APPEND_TEXT as APPEND
 from aiida_foundry.setup.double_submission import PREPEND_TEXT as PREPEND
 
 
 def test_second_run_changes_nothing(reports):
     computer = ensure_computer()
+    assert computer.scheduler_type == SCHEDULER
     assert ensure_computer(report=reports).uuid == computer.uuid
     assert reports.outcomes() == {'kept'}
 
@@ -22,6 +24,27 @@ def test_existing_computer_is_not_changed(aiida_computer_local):
     computer = ensure_computer(theirs.label)
     assert computer.uuid == theirs.uuid
     assert computer.get_prepend_text() == 'module load qe'
+
+
+def test_computer_of_an_earlier_release_waits_cheaply_from_now_on(aiida_computer, reports):
+    old = aiida_computer(label='old', hostname='localhost', transport_type='core.local', scheduler_type='core.direct')
+    old.description = DESCRIPTION
+    old.configure()
+    for _ in range(2):
+        ensure_computer(old.label, reports)
+    assert load_computer(old.label).scheduler_type == SCHEDULER
+    assert sum('waits cheaply' in line for line in reports) == 1
+
+
+def test_says_what_waiting_costs(aiida_computer, reports):
+    theirs = aiida_computer(
+        label='theirs', hostname='localhost', transport_type='core.local', scheduler_type='core.direct'
+    )
+    theirs.set_minimum_job_poll_interval(0.5)
+    theirs.configure()
+    ensure_computer(theirs.label, reports)
+    assert load_computer(theirs.label).scheduler_type == 'core.direct'
+    assert any('run `ps` every 0.5 s' in line for line in reports if line.startswith('note'))
 
 
 def test_computer_with_scheduler_is_guarded_once(aiida_computer, reports):

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 LOCALHOST = 'localhost'
 
-# Seconds between looks at the job list. AiiDA's default for a local computer; `verdi presto` sets 1 s, half of which
-# every job then waits on average. Not 0: a worker would do nothing but run `ps` while an engine computes.
+# Seconds between looks at the job list, which `foundry.direct` ends with the first job. AiiDA's default for a local
+# computer; `verdi presto` sets 1 s, half of which every job then waits on average. Not 0: jobs that end together share
+# a look.
 POLL_INTERVAL = 0.1
+
+SCHEDULER = 'foundry.direct'
+DESCRIPTION = 'This machine, made by `aiida-foundry setup`'
 
 # One thread per rank unless the user says otherwise: several jobs share the machine, and the direct scheduler counts
 # no cores.
@@ -32,7 +36,8 @@ def ensure_computer(label: str = LOCALHOST, report: Report = silent) -> Computer
     """Find the computer in the loaded profile; make the local one where it is missing.
 
     The local one runs jobs directly, below AiiDA's own folder. A computer that is there is not changed, except that
-    the jobs of one with a scheduler get the guard against double submission.
+    the jobs of one with a scheduler get the guard against double submission, and that one which an earlier release made
+    gets the scheduler ``foundry.direct`` for ``core.direct``.
 
     Args:
         label: ``localhost``, or the label of a computer that AiiDA knows, remote included.
@@ -59,10 +64,23 @@ def ensure_computer(label: str = LOCALHOST, report: Report = silent) -> Computer
     if not computer.is_configured:
         remedy = f'Run `verdi computer configure {computer.transport_type} {label}`'
         raise InputError(f'computer `{label}`', 'it is not configured for the user of this profile', remedy)
+    if (computer.transport_type, computer.scheduler_type) == ('core.local', 'core.direct'):
+        _save_polling(computer, report)
     if computer.scheduler_type != 'core.direct' and guard_computer(computer):
         report('changed', f'jobs of computer `{label}` that are submitted twice run once (its prepend and append text)')
     report('kept', f'computer `{label}` ({computer.hostname}, {computer.scheduler_type})')
     return computer
+
+
+def _save_polling(computer: Computer, report: Report) -> None:
+    """Give a computer that setup made the scheduler that costs nothing while jobs run; say of another what it costs."""
+    if computer.description == DESCRIPTION:
+        computer.scheduler_type = SCHEDULER
+        report('changed', f'computer `{computer.label}`: scheduler `{SCHEDULER}`, which waits cheaply for its jobs')
+        return
+    share = f'workers that wait for its jobs run `ps` every {computer.get_minimum_job_poll_interval():g} s'
+    remedy = f'`verdi computer duplicate {computer.label}` with scheduler `{SCHEDULER}` makes one without'
+    report('note', f'computer `{computer.label}`: {share}; {remedy}')
 
 
 def _create_localhost() -> Computer:
@@ -74,9 +92,9 @@ def _create_localhost() -> Computer:
     computer = Computer(
         label=LOCALHOST,
         hostname='localhost',
-        description='This machine, made by `aiida-foundry setup`',
+        description=DESCRIPTION,
         transport_type='core.local',
-        scheduler_type='core.direct',
+        scheduler_type=SCHEDULER,
         workdir=str(Path(get_config().dirpath) / 'scratch' / get_manager().get_profile().name),
     ).store()
     computer.set_minimum_job_poll_interval(POLL_INTERVAL)

@@ -1,9 +1,9 @@
-"""Scheduler ``foundry.direct``: jobs run at once on this machine, as with ``core.direct``, and cost nothing while they run.
+"""Scheduler ``foundry.direct``: jobs run at once here, as with ``core.direct``, and it is cheap to wait for them.
 
 At each look at its jobs AiiDA writes four attributes of each into the database, whatever the look says, and
-``core.direct`` starts a shell and ``ps`` for it: together some 30 ms of CPU time, which at ten looks a second is a third
-of a core per worker that does nothing but wait. Here a look lasts until a job has ended, or for `LONGEST`; meanwhile the
-worker does its other work.
+``core.direct`` starts a shell and ``ps``: together some 50 ms of CPU time, which at ten looks a second is a third of a
+core per worker that only waits. Here a look lasts until a job has ended, or for `LONGEST`; the worker does its other
+work meanwhile.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import psutil
 from aiida.schedulers.datastructures import JobInfo, JobState
@@ -22,8 +22,6 @@ from plumpy import has_portal, sync_await
 
 if TYPE_CHECKING:
     from aiida.engine.processes.exit_code import ExitCode
-
-SCHEDULER = 'foundry.direct'
 
 INTERVAL = 0.1
 """Seconds between two readings of the state of processes: some 0.1 ms each."""
@@ -42,7 +40,8 @@ class DirectScheduler(CoreDirectScheduler):
     any transport but the local one it is ``core.direct``.
     """
 
-    _features = {'can_query_by_user': False}  # so that AiiDA says which jobs it wants to know about
+    #: AiiDA then says which jobs it wants to know about.
+    _features: ClassVar[dict[str, bool]] = {'can_query_by_user': False}
 
     def get_jobs(self, jobs: list[str] | None = None, user: str | None = None, as_dict: bool = False) -> Any:
         """Return the state of jobs.
