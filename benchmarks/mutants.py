@@ -42,6 +42,7 @@ import numpy as np
 
 FIXTURES = Path(__file__).parents[1] / 'tests' / 'fixtures'
 CHECKSUMS = 'checksums.sha256'
+HDF5 = b'\x89HDF'  # the beginning of a netCDF file
 TIME_LIMIT = 10  # CPU seconds; a parser that waits is stopped after 30 times that
 #: Results that no one takes for physics: how long it took and what memory, what the engine warned of, who wrote the
 #: file, the threshold of a diagonalisation, and the numbers that aiida-quantumespresso gives to symmetry operations.
@@ -281,6 +282,23 @@ def ki_inputs(case: str) -> dict[str, Any]:
     return {'parameters': orm.Dict({'dielectric_constant': {'si_lda_222': 13.0, 'alp_pbe_321': 8.0}[case]})}
 
 
+def yambo_inputs(case: str) -> dict[str, Any]:
+    """Return what was given to a run of Yambo; that of p2y reads nothing of its inputs."""
+    from aiida import orm
+
+    folder, crystal = FIXTURES / 'yambo' / case, case.partition('_')[0]
+    if case.endswith('p2y'):
+        return {}
+    inputs: dict[str, Any] = {'parameters': orm.Dict(json.loads((folder / 'parameters.json').read_text()))}
+    setup = FIXTURES / 'yambo' / f'{crystal}_p2y' / 'results' / 'ns.db1.gz'
+    files = {'setup': setup, 'quasiparticle_file': folder / 'ndb.QP.gz'}
+    return inputs | {
+        label: orm.SinglefileData.from_bytes(_content(path), filename=path.stem)
+        for label, path in files.items()
+        if path.is_file()
+    }
+
+
 STANDARD_ERROR = {'scheduler_stderr': '_scheduler-stderr.txt'}
 PARSERS = {
     'abinit': Tested(
@@ -361,6 +379,31 @@ PARSERS = {
         {'output_filename': 'aiida.out', **STANDARD_ERROR},
         True,
     ),
+    'yambo': Tested(
+        'foundry.yambo',
+        'foundry.yambo',
+        'yambo',
+        [
+            f'{crystal}_{run}'
+            for crystal in ('AlP', 'silicon')
+            for run in ('screening', 'gw', 'bse', 'haydock', 'rpa', 'ip')
+        ],
+        yambo_inputs,
+        r'[rlo]-.*|ndb\..*',
+        {'output_filename': 'aiida.out'},
+        True,
+        temporary=r'ndb\.(BS_diago_Q1|em1s_fragment_1|pp_fragment_1)',
+    ),
+    'p2y': Tested(
+        'foundry.p2y',
+        'foundry.p2y',
+        'yambo',
+        ['AlP_p2y', 'silicon_p2y'],
+        yambo_inputs,
+        r'p2y\.out|[rl][-_].*|ns\.db1',
+        {'output_filename': 'p2y.out'},
+        True,
+    ),
 }
 
 
@@ -379,7 +422,7 @@ class Subject:
             self.files: Files = {path.name.removesuffix('.gz'): _content(path) for path in paths}
         else:
             self.files = {tested.options['output_filename']: _content(folder.with_name(f'{case}.out.gz'))}
-        self.names = [name for name in self.files if re.fullmatch(tested.files, name)]
+        self.names = [name for name, content in self.files.items() if content and re.fullmatch(tested.files, name)]
         self.node = orm.CalcJobNode(process_type=f'aiida.calculations:{tested.calculation}', computer=computer())
         resources = {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
         for name, value in ({'resources': resources} | tested.options).items():
@@ -505,7 +548,7 @@ def mutants(subjects: list[Subject], number: int, dice: random.Random, kinds: tu
     for _ in range(number):
         subject = dice.choice(subjects)
         name = dice.choice(subject.names)
-        damages = NETCDF if name.endswith('.nc') else TEXT
+        damages = NETCDF if subject.files[name].startswith(HDF5) else TEXT
         kind = dice.choice([kind for kind in damages if kinds is None or kind in kinds])
         earlier = subjects if kinds is None else subjects[: subjects.index(subject)]
         others = [other.files[name] for other in earlier if name in other.files]

@@ -12,7 +12,7 @@ import pytest
 BENCHMARK = Path(__file__).parents[2] / 'benchmarks' / 'mutants.py'
 NUMBER = {
     'abinit': 40, 'pw': 30, 'pw.berry': 30, 'pp': 60, 'wannier90': 60, 'kcw.wann2kcw': 15, 'kcw.screen': 30,
-    'kcw.ham': 30, 'ki': 60,
+    'kcw.ham': 30, 'ki': 60, 'yambo': 30, 'p2y': 30,
 }  # fmt: skip
 
 

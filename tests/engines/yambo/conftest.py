@@ -17,11 +17,18 @@ BSE = {'runlevels': ['optics', 'em1s', 'bse', 'bsk', 'bss', 'dipoles'], 'variabl
 def calculation(aiida_localhost, tmp_path):
     """Return a function: a finished calculation with files of a case, and the folder of temporary ones."""
 
-    def build(files: dict[str, bytes], parameters, database: bytes | None = None, exit_status: int | None = None):
-        node = orm.CalcJobNode(computer=aiida_localhost, process_type='aiida.calculations:foundry.yambo')
+    def build(
+        files: dict[str, bytes],
+        parameters,
+        database: bytes | None = None,
+        exit_status: int | None = None,
+        setup: bytes = SETUP,
+        plugin: str = 'foundry.yambo',
+    ):
+        node = orm.CalcJobNode(computer=aiida_localhost, process_type=f'aiida.calculations:{plugin}')
         inputs = {
             'parameters': orm.Dict(parameters),
-            'setup': orm.SinglefileData.from_bytes(SETUP, filename='ns.db1'),
+            'setup': orm.SinglefileData.from_bytes(setup, filename='ns.db1'),
         }
         if database is not None:
             inputs['quasiparticle_file'] = orm.SinglefileData.from_bytes(database, filename='ndb.QP')
@@ -32,7 +39,7 @@ def calculation(aiida_localhost, tmp_path):
         node.store()
         retrieved = orm.FolderData()
         for name, content in files.items():
-            if name.startswith(('ndb.BS', 'ndb.em1s')):
+            if name.startswith(('ndb.BS', 'ndb.em1s', 'ndb.pp')):
                 (tmp_path / name).write_bytes(content)
             else:
                 retrieved.base.repository.put_object_from_bytes(content, f'LOG/{name}' if name[:2] == 'l-' else name)

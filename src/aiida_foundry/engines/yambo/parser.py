@@ -209,11 +209,12 @@ class YamboParser(Parser):
 
     def _dielectric_constant(self, report: YamboReport) -> None:
         """Note ε∞ of the static screening; a run that read its screening from another folder has none."""
-        names = ('ndb.em1s_fragment_1', 'ndb.pp_fragment_1')
-        contents = [content for content in map(self.files.content, names) if content is not None]
-        if contents and consistency.SCREENING.intersection(self.levels):
-            constant = parse_dielectric_constant(contents[0], report.sizes['screening'])
-            self.summary['dielectric_constant_with_local_fields'] = constant
+        poles = {'em1s': None, 'pp': consistency.energy_in_hartree(self.variables.get('PPAPntXp'))}
+        for kind, pole in poles.items():
+            content = self.files.content(f'ndb.{kind}_fragment_1')
+            if content is not None and consistency.SCREENING.intersection(self.levels):
+                constant = parse_dielectric_constant(content, report.sizes['screening'], pole)
+                self.summary['dielectric_constant_with_local_fields'] = constant
 
     def _corrections(self, report: YamboReport) -> ExitCode | None:
         """Attach the quasiparticle energies."""

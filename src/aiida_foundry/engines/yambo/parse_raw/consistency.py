@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_foundry.common.units import HARTREE_TO_EV
 from aiida_foundry.engines.yambo.parse_raw.report import Levels, Origin, YamboReport
 from aiida_foundry.engines.yambo.qp_database import Setup
 
@@ -56,6 +58,15 @@ def missing_size(report: YamboReport, levels: Collection[str], kernel: bool) -> 
     wanted = {'screening': bool(SCREENING.intersection(levels)), 'exchange': kernel}
     lacking = [name for name, needed in wanted.items() if needed and name not in report.sizes]
     return f'the report has no number of plane waves of the {lacking[0]}' if lacking else None
+
+
+def energy_in_hartree(energy: Mapping[str, Any] | None) -> float | None:
+    """Return the energy of an input variable, `value` and `unit`; None if it is not set."""
+    if energy is None:
+        return None
+    unit = {'Ha': 1.0, 'Ry': 0.5, 'eV': 1 / HARTREE_TO_EV}
+    prefix, name = (1e-3, energy['unit'][1:]) if energy['unit'].startswith('m') else (1.0, energy['unit'])
+    return float(energy['value']) * prefix * unit[name]
 
 
 def same_run(report: Origin, table: Origin) -> bool:

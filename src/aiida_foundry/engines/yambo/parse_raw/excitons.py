@@ -16,6 +16,9 @@ from aiida_foundry.engines.yambo.qp_database import Setup
 
 FloatArray = NDArray[np.float64]
 
+SAME_POLE = 1e-4
+"""Hartree between the energy of a fit as it was asked for and as it was done, in single precision."""
+
 
 class UnreadableExcitonsError(ValueError):
     """The database is truncated, holds values that are no numbers, or is of another run."""
@@ -111,7 +114,7 @@ def exciton_arrays(excitons: Excitons, setup: Setup, number: int) -> dict[str, N
     }
 
 
-def parse_dielectric_constant(content: bytes, size: int) -> float:
+def parse_dielectric_constant(content: bytes, size: int, pole: float | None) -> float:
     """Return ε∞ with local fields from the first fragment of the screening, ``ndb.em1s`` or ``ndb.pp``.
 
     It holds ε⁻¹ − 1, of plasmon poles first at zero frequency; q and G of the first element vanish.
@@ -119,19 +122,23 @@ def parse_dielectric_constant(content: bytes, size: int) -> float:
     Args:
         content: bytes of the fragment.
         size: plane waves of the screening, by the report.
+        pole: energy of the fit of a plasmon-pole model, in hartree; None for a static screening or Yambo's own choice.
 
     Raises:
-        UnreadableExcitonsError: truncated, no number, or of another number of plane waves.
+        UnreadableExcitonsError: truncated, no number, or of another number of plane waves or another pole.
     """
     try:
         with netCDF4.Dataset('fragment', memory=content) as dataset:
             matrices = np.asarray(dataset['X_Q_1'][...], dtype=float)
+            frequencies = np.zeros(0) if pole is None else np.asarray(dataset['FREQ_sec_iq1'][...], dtype=float)
     except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
         raise UnreadableExcitonsError(f'{type(error).__name__}: {error}') from error
     if matrices.shape[-3:-1] != (size, size):
         raise UnreadableExcitonsError(f'the screening has the shape {matrices.shape}, not of {size} plane waves')
     if not np.isfinite(matrices).all() or matrices.flat[0] <= -1:
         raise UnreadableExcitonsError('the screening holds values that are no numbers, or an impossible one')
+    if pole is not None and not abs(frequencies.flat[-1] - pole) <= SAME_POLE:
+        raise UnreadableExcitonsError(f'the plasmon poles are fitted at {frequencies.flat[-1]:.4f}, not {pole} hartree')
     return float(1 / (1 + matrices.flat[0]))
 
 
