@@ -46,8 +46,8 @@ def test_methods_that_are_refused(yambo_builder, method):
 def test_silicon(engine_codes, silicon, pbe_family, small):
     """Godby-Needs plasmon poles in two codes, on the same pseudopotentials, bands and plane waves.
 
-    Yambo fits the poles at 1 hartree, ABINIT at the plasma frequency of the density, 0.61 hartree for silicon. With
-    LDA, 60 bands and 65 plane waves the direct gaps are 3.082 and 3.058 eV; Yambo with ABINIT's pole gives 3.063 eV.
+    Both fit the poles at the plasma frequency, 0.61 hartree for silicon. With LDA, 60 bands and 65 plane waves the
+    direct gaps are 3.063 (Yambo) and 3.058 eV; at 1 hartree, which Yambo takes by itself, it has 3.082 eV.
     """
     gaps = {}
     for engine in ('yambo', 'abinit'):
@@ -62,5 +62,5 @@ def test_silicon(engine_codes, silicon, pbe_family, small):
         process = run_get_node(builder).node
         assert process.is_finished_ok, process.exit_message
         gaps[engine] = process.outputs.gaps.get_dict()
-    for kind, tolerance in (('kohn_sham', 1e-3), ('quasiparticle', 0.03)):
+    for kind, tolerance in (('kohn_sham', 1e-3), ('quasiparticle', 0.01)):
         assert gaps['yambo'][kind]['direct'] == pytest.approx(gaps['abinit'][kind]['direct'], abs=tolerance)

@@ -76,6 +76,7 @@ def screening(parameters: Mapping[str, Any]) -> dict[str, Any]:
         'nband': parameters['bands'],
         'ecuteps': parameters['screening_cutoff'],
         'inclvkb': defaults['inclvkb'],
+        'ppmfrq': parameters['plasmon_pole'],
     }
 
 

@@ -72,7 +72,7 @@ class KiBuilder:
             builder.scissor = orm.Float(scissor)
         if g0w0:
             settings = bse.parameters.get_dict()
-            names = ('wavefunction_cutoff', 'screening_cutoff', 'bands', 'starting_functional')
+            names = ('wavefunction_cutoff', 'screening_cutoff', 'plasmon_pole', 'bands', 'starting_functional')
             wanted = {**common, 'parameters': {name: settings[name] for name in names}}
             gw = WorkflowFactory('foundry.gw.gap').get_builder_from_protocol(
                 code, structure, 'g0w0-ppm', engine=engine, protocol=protocol,

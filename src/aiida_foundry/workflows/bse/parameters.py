@@ -12,7 +12,7 @@ from aiida_foundry.analysis.quasiparticles import EXTRAPOLATIONS
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 from aiida_foundry.structures.checks import valence_electrons
-from aiida_foundry.workflows.shared.inputs import FUNCTIONALS, functional_of, recommended_cutoff
+from aiida_foundry.workflows.shared.inputs import FUNCTIONALS, functional_of, plasma_frequency, recommended_cutoff
 
 DIAGONALISATION = 'diagonalisation'
 HAYDOCK = 'haydock'
@@ -24,6 +24,7 @@ PARAMETERS: dict[str, Any] = {
     'wavefunction_cutoff': 'kinetic energy of the plane waves of the states, in hartree',
     'screening_cutoff': 'kinetic energy of the plane waves of W and of the exchange of electron and hole, in hartree',
     'bands': 'number of bands in the screening',
+    'plasmon_pole': 'imaginary frequency at which a G0W0 with the same screening fits plasmon poles, in hartree',
     'valence_bands': 'filled bands of the electron-hole pairs, from the gap down; more where they cut a multiplet',
     'conduction_bands': 'empty bands, from the gap up; more where they cut a multiplet',
     'tamm_dancoff': 'whether the coupling of resonant and antiresonant pairs is left out',
@@ -61,7 +62,10 @@ def complete_parameters(protocol: Mapping[str, Any], structure: StructureData, f
     """
     parameters = dict(protocol)
     density, stringency = parameters.pop('bands_per_volume'), parameters.pop('cutoff_stringency')
-    occupied = valence_electrons(structure, family.get_pseudos(structure=structure)) // 2
+    electrons = valence_electrons(structure, family.get_pseudos(structure=structure))
+    occupied = electrons // 2
+    if parameters['plasmon_pole'] is None:
+        parameters['plasmon_pole'] = plasma_frequency(structure, electrons)
     if parameters['wavefunction_cutoff'] is None:
         parameters['wavefunction_cutoff'] = recommended_cutoff(structure, family, stringency)
     parameters['starting_functional'] = functional_of(parameters['starting_functional'], family.label)

@@ -36,13 +36,14 @@ def check_coupling(inputs: Mapping[str, Any]) -> None:
     """Refuse what this adapter does not run.
 
     Raises:
-        InputError: coupling of resonant and antiresonant pairs.
+        InputError: single excitons beyond the Tamm-Dancoff approximation.
     """
-    if not inputs['parameters'].get_dict()['tamm_dancoff']:
+    parameters = inputs['parameters'].get_dict()
+    if not parameters['tamm_dancoff'] and parameters['algorithm'] != HAYDOCK:
         raise InputError(
-            'parameter `tamm_dancoff`',
-            'the coupling of resonant and antiresonant pairs is not run with Yambo',
-            'Set `tamm_dancoff: true`, or choose the engine `abinit`',
+            'parameter `algorithm`',
+            'with coupling of resonant and antiresonant pairs only the Haydock recursion is run with Yambo',
+            'Set `algorithm: haydock` or `tamm_dancoff: true`, or choose the engine `abinit`',
         )
 
 

@@ -42,7 +42,7 @@ def kernel(
     size = {'value': plane_waves_within(cell, parameters['screening_cutoff']), 'unit': 'RL'}
     levels = ['optics', 'bse', 'bsk', 'bss', 'dipoles']
     variables: dict[str, Any] = {
-        'BSEmod': 'retarded',
+        'BSEmod': 'retarded' if parameters['tamm_dancoff'] else 'coupling',
         'BSKmod': KERNELS[kind],
         'BSEBands': list(window),
         'BSEQptR': [1, 1],
@@ -65,4 +65,4 @@ def kernel(
 
 
 def _screening(parameters: Mapping[str, Any], cell: Any) -> dict[str, Any]:
-    return screening_variables(parameters['bands'], plane_waves_within(cell, parameters['screening_cutoff']))
+    return screening_variables(parameters, cell)

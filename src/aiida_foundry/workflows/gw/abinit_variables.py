@@ -108,6 +108,8 @@ def screening(parameters: Mapping[str, Any], method: Method, iteration: int) -> 
         variables['nfreqre'] = frequency['real_points']
         variables['freqremax'] = frequency['real_maximum']
         variables['nfreqim'] = frequency['imaginary_points']
+    else:
+        variables['ppmfrq'] = parameters['plasmon_pole']
     if method.vertex:
         variables['gwgamma'] = defaults['vertex_kernel']
     return variables
@@ -133,7 +135,7 @@ def self_energy(
         'bdgw': [[first, occupied + around]] * len(kpoints),
     }
     if treatment == PLASMON_POLE:
-        variables['ppmodel'] = defaults['plasmon_pole_model']
+        variables |= {'ppmodel': defaults['plasmon_pole_model'], 'ppmfrq': parameters['plasmon_pole']}
     if method.self_consistent:
         # off-diagonal elements are only right without symmetrisation over the little group
         variables['symsigma'] = 0

@@ -12,7 +12,7 @@ from scipy.constants import physical_constants
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.gw.methods import FREQUENCY_TREATMENTS, Method
-from aiida_foundry.workflows.shared.inputs import FUNCTIONALS, functional_of, recommended_cutoff
+from aiida_foundry.workflows.shared.inputs import FUNCTIONALS, functional_of, plasma_frequency, recommended_cutoff
 
 BOHR_IN_ANGSTROM = physical_constants['Bohr radius'][0] * 1e10
 
@@ -22,6 +22,7 @@ PARAMETERS: dict[str, Any] = {
     'wavefunction_cutoff': 'kinetic energy of the plane waves of the states',
     'exchange_cutoff': 'kinetic energy of the plane waves of the exchange self-energy',
     'screening_cutoff': 'kinetic energy of the plane waves of the dielectric matrix',
+    'plasmon_pole': 'imaginary frequency to which, beside zero, the plasmon poles of W are fitted',
     'bands': 'number of bands in the sums over states of screening and self-energy',
     'quasiparticle_bands': 'number of bands below and of bands above the gap that are corrected',
     'frequency': {
@@ -61,9 +62,12 @@ def complete_parameters(
     if parameters['frequency']['treatment'] is None:
         parameters['frequency']['treatment'] = method.treatment
     parameters['starting_functional'] = functional_of(parameters['starting_functional'], family.label)
+    electrons = valence_electrons(structure, family.get_pseudos(structure=structure))
+    if parameters['plasmon_pole'] is None:
+        parameters['plasmon_pole'] = plasma_frequency(structure, electrons)
     if parameters['bands'] is None:
         # at least twice the filled bands: a sum over fewer states is not one over states
-        occupied = valence_electrons(structure, family.get_pseudos(structure=structure)) // 2
+        occupied = electrons // 2
         volume = structure.get_cell_volume() / BOHR_IN_ANGSTROM**3
         parameters['bands'] = max(math.ceil(density * volume), 2 * occupied + 4)
     return parameters

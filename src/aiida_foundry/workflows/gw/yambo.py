@@ -142,5 +142,4 @@ class YamboGwGapWorkChain(shared.YamboStatesMixin, GwGapWorkChain):
         self.out('screening', self.ctx.screening)
 
     def _screening(self) -> dict[str, Any]:
-        size = shared.plane_waves_within(self.inputs.structure.cell, self.ctx.parameters['screening_cutoff'])
-        return shared.screening_variables(self.ctx.parameters['bands'], size)
+        return shared.screening_variables(self.ctx.parameters, self.inputs.structure.cell)

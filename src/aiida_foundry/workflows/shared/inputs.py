@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 
 from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 
 FUNCTIONALS = ('LDA', 'PBE', 'PBEsol')
 """Functionals of the pseudopotential families."""
@@ -54,6 +56,17 @@ def recommended_cutoff(structure: orm.StructureData, family: Any, stringency: st
             'Set `parameters.wavefunction_cutoff` in hartree, or use a family with recommended cutoffs',
         ) from exception
     return round(float(cutoff), 6)
+
+
+def plasma_frequency(structure: orm.StructureData, electrons: int) -> float:
+    """Return √(4πn) of a homogeneous gas as dense as the valence electrons, in hartree to four digits.
+
+    Args:
+        structure: gives the volume.
+        electrons: of the pseudopotentials of the cell.
+    """
+    volume = structure.get_cell_volume() / BOHR_TO_ANGSTROM**3
+    return round(math.sqrt(4 * math.pi * electrons / volume), 4)
 
 
 def functional_of(choice: str | None, label: str) -> str:

@@ -35,8 +35,6 @@ defaults: dict[str, Any] = {
     'scf_threshold': 1e-10,
     # bands above the gap, as a fraction of the filled ones, that tell an insulator from a metal
     'empty_fraction': 0.2,
-    # pole of the plasmon-pole model on the imaginary axis, in hartree
-    'plasmon_pole': 1.0,
     'one_process': {'num_machines': 1, 'num_mpiprocs_per_machine': 1},
 }
 
@@ -76,19 +74,20 @@ def plane_waves_within(cell: Iterable[Iterable[float]], cutoff: float) -> int:
     return int((energies <= cutoff * (1 + 1e-9)).sum())
 
 
-def screening_variables(bands: int, size: int) -> dict[str, Any]:
-    """Return the variables of the RPA screening at zero frequency and at the pole of the plasmon-pole model.
+def screening_variables(parameters: Mapping[str, Any], cell: Any) -> dict[str, Any]:
+    """Return the variables of the RPA screening at zero frequency and where the plasmon poles are fitted.
 
     Args:
-        bands: in the sum over states.
-        size: plane waves of the dielectric matrix.
+        parameters: engine-neutral, of a gap or a spectrum.
+        cell: lattice vectors in Å.
     """
+    size = plane_waves_within(cell, parameters['screening_cutoff'])
     return {
         'Chimod': 'HARTREE',
-        'BndsRnXp': [1, bands],
+        'BndsRnXp': [1, parameters['bands']],
         'NGsBlkXp': {'value': size, 'unit': 'RL'},
         'LongDrXp': [1.0, 1.0, 1.0],
-        'PPAPntXp': {'value': defaults['plasmon_pole'], 'unit': 'Ha'},
+        'PPAPntXp': {'value': parameters['plasmon_pole'], 'unit': 'Ha'},
     }
 
 
@@ -296,9 +295,8 @@ def check_screening(inputs: Mapping[str, Any]) -> None:
         InputError: names what differs.
     """
     run, parameters = inputs['screening'].creator, inputs['parameters'].get_dict()
-    size = plane_waves_within(inputs['structure'].cell, parameters['screening_cutoff'])
     done = run.inputs.parameters.get_dict().get('variables', {})
-    wanted = screening_variables(parameters['bands'], size)
+    wanted = screening_variables(parameters, inputs['structure'].cell)
     differences = [name for name, value in wanted.items() if done.get(name) != value]
     if run.inputs.parent_folder.uuid != inputs['ground_state']['wavefunctions'].uuid:
         differences.append('ground state')
