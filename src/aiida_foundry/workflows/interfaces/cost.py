@@ -24,7 +24,7 @@ ITERATIONS_PER_STEP = 10
 
 
 def estimate(builder: ProcessBuilder) -> list[dict[str, Any]]:
-    """Return what each step will take on one core; pp.x, which takes a few per cent of it, is left out.
+    """Return what each step will take on one core; pp.x is left out, which takes a quarter of the ground state.
 
     Args:
         builder: of `foundry.interfaces.heterostructure`.
