@@ -160,6 +160,7 @@ def replaced(files, start, old, new):
         (lambda files: replaced(files, 'r-', b'[K+QP]', b'[K]'), 'ERROR_QUASIPARTICLES_NOT_APPLIED'),
         (lambda files: replaced(files, 'r-', b':  3.022785', b':  2.394185'), 'ERROR_QUASIPARTICLE_GAP'),
         (lambda files: replaced(files, 'r-', b':  2.394185', b':  2.494185'), 'ERROR_OUTPUT_INCONSISTENT'),
+        (lambda files: replaced(files, 'r-', b':   4\n', b': 404\n'), 'ERROR_OUTPUT_INCONSISTENT'),
         (lambda files: replaced(files, 'r-', b'X matrix size', b'Y matrix size'), 'ERROR_OUTPUT_INCONSISTENT'),
         (lambda files: replaced(files, 'o-', b'at 14:18 yambo', b'at 14:17 yambo'), 'ERROR_OUTPUT_INCONSISTENT'),
         (lambda files: {k: v for k, v in files.items() if k[:2] != 'o-'}, 'ERROR_RESULTS_MISSING'),

@@ -102,8 +102,8 @@ class YamboParser(Parser):
 
     The exit status of Yambo, 0 in all cases, is not believed. The exit code is the first that applies of: files that
     are not those of the checksums of the job; no report; a message of Yambo; killed; quasiparticles not read, not
-    applied, of other k-points or states, incomplete, with another gap; results missing, unreadable, no numbers, or of
-    another run; not converged.
+    applied, of other k-points or states, incomplete, with another gap; a report of other states; results missing,
+    unreadable, no numbers, or of another run; not converged.
     """
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
@@ -179,6 +179,8 @@ class YamboParser(Parser):
         return ('ERROR_QUASIPARTICLES_INCOMPLETE', {'message': 'Yambo filled it by a fit'}) if fitted else None
 
     def _other_gap(self, used: Levels, database: qp.Database, filled: int) -> Failure | None:
+        if not 0 < filled < self.setup.ks_energies.shape[1]:
+            return 'ERROR_OUTPUT_INCONSISTENT', {'message': f'the report has {filled} filled bands'}
         wanted = qp.intended_gaps(database, self.setup, filled)
         if consistency.same_gaps(used, wanted):
             return None

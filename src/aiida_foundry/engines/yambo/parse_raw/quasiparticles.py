@@ -101,6 +101,8 @@ def find_problem(database: Database, setup: Setup, bands: tuple[int, int]) -> tu
         points = ', '.join(str(number + 1) for number in missing)
         return 'ERROR_QUASIPARTICLES_INTERPOLATED', f'k-points {points} of `ns.db1` are not in the database'
     known = database.bands <= setup.ks_energies.shape[1]
+    if not known.any():
+        return 'ERROR_QUASIPARTICLES_INCOMPLETE', f'it has no band up to {setup.ks_energies.shape[1]}'
     points, columns = index[database.points][known], database.bands[known] - 1
     difference = database.ks_energies[known] - setup.ks_energies[points, columns]
     deviation = np.abs(difference - np.median(difference))
