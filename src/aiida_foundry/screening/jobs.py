@@ -130,17 +130,29 @@ def read_attempts(keys: Iterable[str]) -> dict[str, list[Attempt]]:
     One that waits for a process that AiiDA paused is paused as well: nothing goes on there.
     """
     found: dict[str, list[Attempt]] = {}
-    paused = set(_with_callers(paused_processes()))
     for chunk in _chunks(sorted(set(keys))):
         for key, *row in attempts_query({'label': {'in': chunk}}).iterall():
-            attempt = Attempt(*row)
-            found.setdefault(key, []).append(attempt._replace(paused=attempt.pk in paused))
+            found.setdefault(key, []).append(Attempt(*row))
+    active = [attempt.pk for attempts in found.values() for attempt in attempts if not attempt.ended]
+    if active:
+        paused = set(_with_callers(paused_processes(min(active))))
+        for attempts in found.values():
+            attempts[:] = [attempt._replace(paused=attempt.pk in paused) for attempt in attempts]
     return found
 
 
-def paused_processes() -> list[ProcessNode]:
-    """Return the processes that AiiDA paused, of whatever kind, and that have not ended."""
-    filters = {'attributes.paused': True, 'attributes.process_state': {'!in': ENDED_STATES}}
+def paused_processes(oldest: int = 0) -> list[ProcessNode]:
+    """Return the processes that AiiDA paused, of whatever kind, and that have not ended.
+
+    Args:
+        oldest: PK of the oldest process that is of interest: what it calls is younger. The database reads the
+            attributes of all others, which takes longer than anything else when the profile is large.
+    """
+    filters = {
+        'id': {'>=': oldest},
+        'attributes.paused': True,
+        'attributes.process_state': {'!in': ENDED_STATES},
+    }
     paused: list[ProcessNode] = QueryBuilder().append(ProcessNode, filters=filters).all(flat=True)
     return paused
 
