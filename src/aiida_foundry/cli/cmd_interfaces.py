@@ -30,6 +30,7 @@ Examples:
   aiida-foundry interfaces screen structures/
   aiida-foundry interfaces screen oxides.jsonl --known known.yaml --set parameters.max_area=60
   aiida-foundry interfaces screen --group perovskites --protocol stringent --output found/
+  aiida-foundry interfaces screen --group nitrides --polarizations functional=PBE
   aiida-foundry interfaces screen https://optimade.example.org --filter 'elements HAS "O" AND nelements=3' --limit 500
   aiida-foundry interfaces screen structures/ --dry-run"""
 )
@@ -44,6 +45,12 @@ Examples:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help='YAML: by name or formula gap (eV), dielectric_constant, electron_affinity (eV), oxidation_states, moments '
     '(μ_B), polarization (C/m²), source.',
+)
+@click.option(
+    '--polarizations',
+    metavar='WHERE',
+    help='Take the Berry phases of the profile that satisfy conditions, as in `query polarization --where`, for the '
+    'crystals that they were computed for, e.g. functional=PBEsol.',
 )
 @options.PROTOCOL
 @options.OVERRIDES
@@ -62,6 +69,7 @@ def screen(
     query: str,
     limit: int | None,
     known: Path | None,
+    polarizations: str | None,
     protocol: str | None,
     assignments: tuple[str, ...],
     output: Path | None,
@@ -80,7 +88,7 @@ def screen(
     """
     from aiida_foundry.cli.console import make_console
     from aiida_foundry.cli.profile import load_profile
-    from aiida_foundry.cli.screening import plan, run_screening
+    from aiida_foundry.cli.screening import plan, run_screening, stored_polarizations
 
     overrides = options.parse_overrides(assignments)
     properties = _read_known(known)
@@ -89,10 +97,13 @@ def screen(
     console = make_console(stderr=as_json)
     load_profile(profile)
     crystals = _group(group) if group else _archive(console, sources, query, limit)
+    computed = [] if polarizations is None else stored_polarizations(crystals, polarizations)
+    if computed:
+        console.print(f'Berry phases of the profile that are used: {len(computed)}')
     if dry_run:
-        plan(console, crystals, properties, protocol, overrides, as_json)
+        plan(console, crystals, properties, computed, protocol, overrides, as_json)
         return
-    node = run_screening(console, crystals, properties, protocol, overrides, rerun)
+    node = run_screening(console, crystals, properties, computed, protocol, overrides, rerun)
     context.exit(_report(console, node, output, as_json))
 
 

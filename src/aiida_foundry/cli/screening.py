@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from aiida_foundry.cli.console import echo_json
+from aiida_foundry.common.errors import InputError
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
-    from aiida.orm import ProcessNode, StructureData
+    from aiida.orm import Dict, ProcessNode, StructureData
 
     from aiida_foundry.screening.runner import LocalRunner
 
@@ -32,20 +33,47 @@ Crystals = str | Mapping[str, 'StructureData']
 
 
 def build(
-    crystals: Crystals, known: Mapping[str, Any], protocol: str | None, overrides: Mapping[str, Any]
+    crystals: Crystals,
+    known: Mapping[str, Any],
+    polarizations: Sequence[Dict],
+    protocol: str | None,
+    overrides: Mapping[str, Any],
 ) -> ProcessBuilder:
     """Return the builder of a screening."""
     from aiida.plugins import WorkflowFactory
 
     return WorkflowFactory('foundry.interfaces.screen').get_builder_from_protocol(
-        crystals, known=known, protocol=protocol, overrides=overrides or None
+        crystals, known=known, polarizations=polarizations, protocol=protocol, overrides=overrides or None
     )
+
+
+def stored_polarizations(crystals: Crystals, conditions: str) -> list[Dict]:
+    """Return the polarizations in the profile that satisfy conditions and are those of some of the crystals.
+
+    Raises:
+        InputError: there is none.
+    """
+    from aiida.orm import load_node
+
+    from aiida_foundry.datasets.queries import Query
+    from aiida_foundry.workflows.interfaces.polarizations import fitting
+    from aiida_foundry.workflows.interfaces.screen import archive_of
+
+    archive = crystals if isinstance(crystals, str) else archive_of(crystals)
+    nodes = (load_node(record.uuid).outputs.polarization for record in Query('polarization', conditions))
+    stored = [node for node in nodes if node['cartesian'] is not None]
+    found = {node.uuid: node for nodes in fitting(archive, stored).values() for node in nodes}
+    if not found:
+        reason = f'{len(stored)} in the profile satisfy them, and none is that of a crystal here, in the same axes'
+        raise InputError(f'polarizations `{conditions}`', reason, 'Run `polarization.berry` for the same structures')
+    return list(found.values())
 
 
 def plan(
     console: Console,
     crystals: Crystals,
     known: Mapping[str, Any],
+    polarizations: Sequence[Dict],
     protocol: str | None,
     overrides: Mapping[str, Any],
     as_json: bool,
@@ -55,7 +83,7 @@ def plan(
     from aiida_foundry.analysis.interfaces.properties import KnownProperties, parse_known, parse_parameters
     from aiida_foundry.structures.collections import Entry, read_archive
 
-    builder = build(crystals, known, protocol, overrides)
+    builder = build(crystals, known, polarizations, protocol, overrides)
     parameters = parse_parameters(builder.parameters.get_dict())
     entries = (
         list(read_archive(crystals))
@@ -98,6 +126,7 @@ def run_screening(
     console: Console,
     crystals: Crystals,
     known: Mapping[str, Any],
+    polarizations: Sequence[Dict],
     protocol: str | None,
     overrides: Mapping[str, Any],
     rerun: bool,
@@ -106,7 +135,7 @@ def run_screening(
     from aiida_foundry.screening.keys import content_key, find_finished
     from aiida_foundry.screening.runner import run_blocking
 
-    builder = build(crystals, known, protocol, overrides)
+    builder = build(crystals, known, polarizations, protocol, overrides)
     key = content_key(builder)
     if not rerun and (finished := find_finished(key)):
         console.print(f'The same screening ran before, as PK {finished.pk}; --rerun runs it again.')

@@ -15,10 +15,11 @@ from pymatgen.core import Structure
 from aiida_foundry.analysis.interfaces.exact import exact_match
 from aiida_foundry.analysis.interfaces.properties import KnownProperties, parse_known
 from aiida_foundry.structures.collections import Entry, archive_resources, read_archive, write_archive
+from aiida_foundry.workflows.interfaces.polarizations import with_polarizations
 from aiida_foundry.workflows.interfaces.tiles import Screening, read_rows
 from aiida_foundry.workflows.interfaces.work import work_folder
 
-#: Raise it with every change of `archive_structures` or `structure_of`.
+#: Raise it with every change of `archive_structures`, `add_polarizations` or `structure_of`.
 VERSION = 1
 
 
@@ -27,6 +28,12 @@ def archive_structures(version: Int, **structures: StructureData) -> SinglefileD
     """Return structures as one OPTIMADE file, named by their link labels; `version` is `VERSION`."""
     entries = (Entry(name, structure.get_pymatgen()) for name, structure in sorted(structures.items()))
     return SinglefileData(io.BytesIO(write_archive(entries).encode()), filename='structures.jsonl')
+
+
+@calcfunction
+def add_polarizations(archive: SinglefileData, known: Dict, version: Int, **polarizations: Dict) -> Dict:  # noqa: ARG001
+    """Return what is known of crystals with their computed polarizations; `version` is `VERSION`."""
+    return Dict(with_polarizations(archive.get_content(mode='r'), known.get_dict(), polarizations))
 
 
 @calcfunction

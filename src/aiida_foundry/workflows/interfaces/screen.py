@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from aiida_foundry.analysis.interfaces.properties import parse_known, parse_para
 from aiida_foundry.common.errors import InputError, message_of
 from aiida_foundry.structures.collections import Entry, archive_resources, write_archive
 from aiida_foundry.workflows.interfaces import calcfunctions
+from aiida_foundry.workflows.interfaces.polarizations import assign, check, with_polarizations
 from aiida_foundry.workflows.interfaces.tiles import Screening, check_known
 from aiida_foundry.workflows.interfaces.work import work_folder
 from aiida_foundry.workflows.shared.protocol import StrictProtocolMixin
@@ -30,11 +31,32 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Refuse no source of crystals, or two, and properties of crystals that are not there."""
     if ('archive' in inputs) == bool(inputs.get('structures')):
         return 'give either `archive` or `structures`'
-    if 'archive' in inputs and 'known' in inputs:
-        return message_of(
-            lambda: check_known(inputs['archive'].get_content(mode='r'), parse_known(inputs['known'].get_dict()))
-        )
-    return None
+    polarizations = inputs.get('polarizations', {})
+    if 'archive' in inputs:
+        text = inputs['archive'].get_content(mode='r')
+    elif polarizations:
+        text = archive_of(inputs['structures'])
+    else:
+        return None
+    known = inputs['known'].get_dict() if 'known' in inputs else {}
+    return message_of(check_properties, text, known, polarizations)
+
+
+def archive_of(structures: Mapping[str, orm.StructureData]) -> str:
+    """Return the archive that nodes by name will be put into."""
+    return write_archive(Entry(name, structures[name].get_pymatgen()) for name in sorted(structures))
+
+
+def check_properties(archive: str, known: Mapping[str, Any], polarizations: Mapping[str, orm.Dict]) -> None:
+    """Refuse properties and polarizations of other crystals than those of the archive.
+
+    Raises:
+        InputError: names the crystal.
+    """
+    check_known(archive, parse_known(known))
+    if polarizations:
+        check(archive, polarizations)
+        with_polarizations(archive, known, polarizations)
 
 
 class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
@@ -77,6 +99,14 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
             validator=lambda node, _: message_of(parse_known, node.get_dict()),
             help='What is known of crystals by name or reduced formula: see `KnownProperties` (eV, C/m²).',
         )
+        spec.input_namespace(
+            'polarizations',
+            valid_type=orm.Dict,
+            dynamic=True,
+            required=False,
+            help='Outputs `polarization` of `foundry.polarization.berry` for polar crystals, by `crystal_N`: N counts '
+            'from 0 the crystals of `archive`, or `structures` in the order of their names.',
+        )
         spec.inputs.validator = validate_inputs
         spec.outline(cls.setup, while_(cls.is_unfinished)(cls.advance), cls.record, cls.match_best, cls.results)
         spec.output(
@@ -117,6 +147,7 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
         structures: Mapping[str, orm.StructureData] | orm.SinglefileData | str,
         *,
         known: Mapping[str, Mapping[str, Any]] | None = None,
+        polarizations: Iterable[orm.Dict] = (),
         protocol: str | None = None,
         overrides: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
@@ -125,6 +156,8 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
         Args:
             structures: nodes by name, or an archive (OPTIMADE JSON Lines) as node or text.
             known: what is known of crystals by name or reduced formula: see `KnownProperties`.
+            polarizations: outputs `polarization` of `foundry.polarization.berry`; each belongs to the crystal that it
+                was computed for, in the same Cartesian axes.
             protocol: `fast`, `balanced` or `stringent`.
             overrides: replacements of what the protocol sets, with the same nesting.
 
@@ -132,25 +165,24 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
             InputError: for anything that cannot work, with the reason.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
-        parsed = parse_known(known or {})
+        parse_known(known or {})
         builder = cls.get_builder()
         builder.parameters = orm.Dict(parse_parameters(inputs['parameters']).model_dump())
         builder.known = orm.Dict(dict(known or {}))
         if isinstance(structures, Mapping):
-            if len(structures) < 2:
-                raise InputError('structures', f'there are {len(structures)}', 'A pair needs two crystals at least')
-            if parsed:
-                entries = (Entry(name, node.get_pymatgen()) for name, node in structures.items())
-                check_known(write_archive(entries), parsed)
+            number = len(structures)
             builder.structures = dict(structures)
-            return builder
-        if isinstance(structures, str):
-            structures = orm.SinglefileData(io.BytesIO(structures.encode()), filename='structures.jsonl')
-        text = structures.get_content(mode='r')
-        if len(list(archive_resources(text))) < 2:
-            raise InputError('structures', 'there are fewer than two', 'A pair needs two crystals at least')
-        check_known(text, parsed)
-        builder.archive = structures
+            text = archive_of(structures) if number and (known or polarizations) else ''
+        else:
+            if isinstance(structures, str):
+                structures = orm.SinglefileData(io.BytesIO(structures.encode()), filename='structures.jsonl')
+            text = structures.get_content(mode='r')
+            number = len(list(archive_resources(text)))
+            builder.archive = structures
+        if number < 2:
+            raise InputError('structures', f'there are {number}', 'A pair needs two crystals at least')
+        builder.polarizations = assign(text, polarizations)
+        check_properties(text, known or {}, builder.polarizations)
         return builder
 
     async def step(self) -> None:
@@ -159,7 +191,7 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
         await super().step()
 
     def setup(self) -> None:
-        """Put the crystals into one archive."""
+        """Put the crystals into one archive, and all that is known of them into one node."""
         if 'archive' in self.inputs:
             self.ctx.archive = self.inputs.archive
         else:
@@ -167,6 +199,15 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
                 **self.inputs.structures,
                 version=orm.Int(calcfunctions.VERSION),
                 metadata={'call_link_label': 'archive'},
+            )
+        self.ctx.known = self.inputs.known
+        if 'polarizations' in self.inputs:
+            self.ctx.known = calcfunctions.add_polarizations(
+                self.ctx.archive,
+                self.inputs.known,
+                orm.Int(calcfunctions.VERSION),
+                **self.inputs.polarizations,
+                metadata={'call_link_label': 'known'},
             )
         self.ctx.done = False
 
@@ -192,14 +233,14 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
 
     def _arguments(self) -> tuple[str, dict[str, Any], dict[str, Any]]:
         text: str = self.ctx.archive.get_content(mode='r')
-        return text, self.inputs.parameters.get_dict(), self.inputs.known.get_dict()
+        return text, self.inputs.parameters.get_dict(), self.ctx.known.get_dict()
 
     def record(self) -> Any:
         """Store the tables in the graph."""
         outputs = calcfunctions.screen_archive(
             self.ctx.archive,
             self.inputs.parameters,
-            self.inputs.known,
+            self.ctx.known,
             orm.Int(candidates.VERSION),
             metadata={'call_link_label': 'record'},
         )
@@ -233,7 +274,7 @@ class InterfaceScreenWorkChain(StrictProtocolMixin, WorkChain):
                     film=crystals[pair['film']],
                     substrate=crystals[pair['substrate']],
                     parameters=self.inputs.parameters,
-                    known=self.inputs.known,
+                    known=self.ctx.known,
                     version=orm.Int(exact.VERSION),
                     metadata={'call_link_label': label},
                 )
