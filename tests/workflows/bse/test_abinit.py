@@ -7,6 +7,7 @@ import pytest
 from aiida import orm
 from aiida.common.links import LinkType
 
+from aiida_foundry.analysis.directions import CANDIDATES, rank
 from aiida_foundry.workflows.bse import abinit_variables
 from aiida_foundry.workflows.bse.abinit import AbinitBseSpectrumWorkChain
 
@@ -224,14 +225,24 @@ def test_instability(process, child):
     [{}, {'symmetry': False}, {'algorithm': 'haydock'}, {'tamm_dancoff': False}],
     ids=['default', 'no_symmetry', 'haydock', 'full'],
 )
-def test_variables(builder_of, small, data_regression, changes):
+def test_variables(builder_of, silicon, small, data_regression, changes):
     parameters = builder_of(overrides={'parameters': {**small, **changes}}).parameters.get_dict()
     data_regression.check(
         {
             'scf': abinit_variables.scf(parameters, 4),
             'mesh_bands': abinit_variables.mesh_bands(parameters),
             'screening': abinit_variables.screening(parameters),
-            'bse': abinit_variables.bethe_salpeter(parameters, (1, 8), attraction=True),
-            'rpa': abinit_variables.bethe_salpeter(parameters, (1, 8), attraction=False),
+            'bse': abinit_variables.bethe_salpeter(parameters, silicon.cell, (1, 8), attraction=True),
+            'rpa': abinit_variables.bethe_salpeter(parameters, silicon.cell, (1, 8), attraction=False),
         }
     )
+
+
+def test_directions_determine_the_tensor(builder_of, small):
+    """The six that ABINIT takes by itself do not for a hexagonal crystal: its third axis is among them twice."""
+    cell = np.array([[3.112, 0, 0], [-1.556, 2.695, 0], [0, 0, 4.982]])
+    parameters = builder_of(overrides={'parameters': small}).parameters.get_dict()
+    made = abinit_variables.bethe_salpeter(parameters, cell, (1, 8), attraction=True)
+    fields = np.array(made['gw_qlwl']) @ np.linalg.inv(cell).T
+    assert fields == pytest.approx(CANDIDATES, abs=1e-6)
+    assert rank(fields) == 6

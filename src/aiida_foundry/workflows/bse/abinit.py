@@ -158,7 +158,9 @@ class AbinitBseSpectrumWorkChain(BseSpectrumWorkChain):
             **{
                 label: self._submit(
                     label,
-                    variables.bethe_salpeter(self.ctx.parameters, window, attraction=attraction),
+                    variables.bethe_salpeter(
+                        self.ctx.parameters, self.inputs.structure.cell, window, attraction=attraction
+                    ),
                     parents,
                     self.ctx.file,
                     {} if attraction else ZEROED_MEMORY,

@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from aiida_foundry.analysis.directions import CANDIDATES
 from aiida_foundry.workflows.bse.parameters import HAYDOCK
 
 #: `ixc` by functional, as in the headers of the pseudopotentials: Perdew-Wang LDA, PBE, PBEsol.
@@ -80,11 +83,14 @@ def screening(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def bethe_salpeter(parameters: Mapping[str, Any], window: tuple[int, int], *, attraction: bool) -> dict[str, Any]:
+def bethe_salpeter(
+    parameters: Mapping[str, Any], cell: Any, window: tuple[int, int], *, attraction: bool
+) -> dict[str, Any]:
     """Return the variables of the Bethe-Salpeter equation on injected quasiparticle energies.
 
     Args:
         parameters: engine-neutral parameters.
+        cell: lattice vectors in Å; ABINIT's own six directions do not determine the tensor of a hexagonal crystal.
         window: first and last band of the electron-hole pairs, from 1.
         attraction: with the screened attraction, or only with local fields (RPA).
     """
@@ -100,6 +106,8 @@ def bethe_salpeter(parameters: Mapping[str, Any], window: tuple[int, int], *, at
         'ecuteps': parameters['screening_cutoff'],
         'ecutwfn': parameters['wavefunction_cutoff'],
         'inclvkb': defaults['inclvkb'],
+        'gw_nqlwl': len(CANDIDATES),
+        'gw_qlwl': (CANDIDATES @ np.array(cell).T).round(8).tolist(),
         'bs_algorithm': 2 if haydock else 1,
         'bs_exchange_term': 1,
         'bs_coulomb_term': defaults['coulomb_term'] if attraction else 0,
