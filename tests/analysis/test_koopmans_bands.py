@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_foundry.analysis.koopmans_bands import assign_corrections, group_equivalent, match_points
+from aiida_foundry.analysis.koopmans_bands import (
+    assign_corrections,
+    complete_lowest_empty_band,
+    group_equivalent,
+    match_points,
+)
 
 SHIFTS = np.array([-0.8, -0.8, 0.2])
 KOHN_SHAM = np.array([[-5.0, 6.0, 9.0, 14.0], [-3.0, 5.0, 8.0, 9.5]])
@@ -44,3 +49,35 @@ def test_groups_do_not_cross_manifolds():
     """AlN: bonds along the axis and others; an empty function of the same spread is not equivalent."""
     occupied = [0.85, 0.9, 0.85, 0.9004, 0.8503]
     assert group_equivalent([occupied, [0.85, 2.0]], 1e-3) == [1, 2, 1, 2, 1, 6, 7]
+
+
+def edges(missed, lowest=(3.0, 5.0, 9.0)):
+    """Return bands of three points, a filled one and two empty ones, and the same with corrections."""
+    before = np.array([[0.0, 3.0, 6.0], [-1.0, 5.0, 7.0], [-2.0, 9.0, 9.5]])
+    before[:, 1] = lowest
+    after = before + np.array([-0.5, 1.0, 1.0])
+    after[0, 2] += 0.1
+    after[missed, 1:] = np.nan
+    return before, after
+
+
+def test_states_far_above_the_edges_may_be_missed():
+    before, after = edges(2)
+    completed = complete_lowest_empty_band(before, after, 1)
+    assert completed[2, 1] == pytest.approx(9.0 + np.mean([1.0, 1.1, 1.0, 1.0]))
+    assert np.isnan(completed[2, 2])
+    assert (completed[:2] == after[:2]).all()
+
+
+@pytest.mark.parametrize(
+    ('missed', 'lowest', 'message'),
+    [(0, (3.0, 5.0, 9.0), 'conduction minimum'), (2, (3.0, 5.0, 3.05), 'minimum'), (0, (5.05, 5.0, 9.0), 'direct gap')],
+)
+def test_a_missed_edge_is_refused(missed, lowest, message):
+    with pytest.raises(ValueError, match=message):
+        complete_lowest_empty_band(*edges(missed, lowest), 1)
+
+
+def test_a_band_without_any_correction_stays_so():
+    before, after = edges([0, 1, 2])
+    assert np.isnan(complete_lowest_empty_band(before, after, 1)[:, 1:]).all()

@@ -60,6 +60,34 @@ def assign_corrections(
     return corrected
 
 
+def complete_lowest_empty_band(kohn_sham: ArrayLike, quasiparticle: ArrayLike, occupied: int) -> NDArray[np.float64]:
+    """Return energies whose lowest empty band has one at every k-point, if its minimum and the direct gap are certain.
+
+    A state that the functions miss gets the mean correction of the empty states that they do not miss.
+
+    Args:
+        kohn_sham: eV, shape ``(nk, nband)``.
+        quasiparticle: the same states, NaN where the functions miss them.
+        occupied: number of filled bands.
+
+    Raises:
+        ValueError: a state that was completed might be the conduction minimum, or have the direct gap: it is not above
+            these by more than the corrections of empty states differ.
+    """
+    before, after = np.asarray(kohn_sham, dtype=float), np.array(quasiparticle, dtype=float)
+    lowest = after[:, occupied]
+    missed = np.isnan(lowest)
+    if not missed.any() or missed.all():
+        return after
+    corrections = (after - before)[:, occupied:]
+    lowest[missed] = before[missed, occupied] + np.nanmean(corrections)
+    margin = np.nanmax(corrections) - np.nanmin(corrections)
+    for energies, name in ((lowest, 'conduction minimum'), (lowest - after[:, :occupied].max(axis=1), 'direct gap')):
+        if energies[missed].min() <= energies[~missed].min() + margin:
+            raise ValueError(f'the {name} may be at a state of band {occupied + 1} that they miss')
+    return after
+
+
 def group_equivalent(blocks: Sequence[ArrayLike], tolerance: float) -> list[int]:
     """Return for each function the first of its group: the same manifold, and spreads within a tolerance.
 

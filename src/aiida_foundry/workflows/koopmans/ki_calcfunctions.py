@@ -9,7 +9,7 @@ from aiida.engine import calcfunction
 from aiida.orm import ArrayData, BandsData, Dict, Float, Int
 
 from aiida_foundry.analysis import gaps
-from aiida_foundry.analysis.koopmans_bands import assign_corrections, match_points
+from aiida_foundry.analysis.koopmans_bands import assign_corrections, complete_lowest_empty_band, match_points
 from aiida_foundry.common.units import HARTREE_TO_EV
 from aiida_foundry.workflows.koopmans.calcfunctions import first_channel
 
@@ -30,15 +30,16 @@ def koopmans_gaps(
     number_of_electrons: Float,
     version: Int,  # noqa: ARG001
 ) -> Dict:
-    """Return the gaps over the bands that are corrected at every k-point; `version` is `gaps.VERSION`."""
+    """Return the gaps over the bands that are corrected at the band edges; `version` is `gaps.VERSION`."""
     return Dict({'method': 'ki', 'units': 'eV', **compare(quasiparticles, path_bands, number_of_electrons.value)})
 
 
 def compare(quasiparticles: ArrayData, path_bands: BandsData, electrons: float) -> dict[str, Any]:
-    """Return what `gaps.compare_gaps` does, which raises the same errors."""
+    """Return what `gaps.compare_gaps` does, which raises the same errors; states away from the edges may be missed."""
+    before, after = (quasiparticles.get_array(name) for name in ('ks_energies', 'qp_energies'))
     return gaps.compare_gaps(
-        quasiparticles.get_array('ks_energies'),
-        quasiparticles.get_array('qp_energies'),
+        before,
+        complete_lowest_empty_band(before[0], after[0], round(electrons / 2))[np.newaxis],
         quasiparticles.get_array('kpoints'),
         electrons,
         path=(first_channel(path_bands), path_bands.get_kpoints()),
