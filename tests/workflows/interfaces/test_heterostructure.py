@@ -273,3 +273,11 @@ def test_local_densities_of_states_surround_the_fermi_energy(builder_of):
     assert values.ldos.step == values.ldos.broadening == inputs['delta_e'] == pytest.approx(0.136057)
     assert (inputs['emin'], inputs['emax']) == pytest.approx((5.0, 9.068028))
     assert parameters.bands_of(48, values) == 24 + 5
+
+
+def test_thresholds_of_a_relaxation(builder_of):
+    """0.02 eV/Å is 7.8e-4 Ry/bohr; aiida-quantumespresso has 1e-5 Ry per atom for 1e-4 Ry/bohr."""
+    values = parameters.parse_parameters(builder_of(protocol='balanced').parameters.get_dict())
+    control = parameters.relax(values, 48, 12)['CONTROL']
+    assert control['forc_conv_thr'] == pytest.approx(7.78e-4, rel=1e-3)
+    assert control['etot_conv_thr'] == pytest.approx(12 * 7.78e-5, rel=1e-3)

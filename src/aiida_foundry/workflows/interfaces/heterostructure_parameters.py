@@ -13,6 +13,10 @@ from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 
 Positive = Annotated[float, Field(gt=0)]
 
+LAST_STEP = 0.1
+"""bohr. The energy per atom may change by so much times the force threshold in the last step of a relaxation, as in the
+protocols of aiida-quantumespresso 5; the default of pw.x is one number for cells of any size."""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra='forbid', frozen=True, allow_inf_nan=False)
@@ -140,9 +144,11 @@ def scf(parameters: Parameters, electrons: int, atoms: int) -> dict[str, Any]:
 def relax(parameters: Parameters, electrons: int, atoms: int) -> dict[str, Any]:
     """Return the parameters of pw.x for a relaxation of the ions in a fixed cell."""
     inputs = scf(parameters, electrons, atoms)
+    force = parameters.relax.force_threshold / RYDBERG_TO_EV * BOHR_TO_ANGSTROM
     inputs['CONTROL'] |= {
         'calculation': 'relax',
-        'forc_conv_thr': parameters.relax.force_threshold / RYDBERG_TO_EV * BOHR_TO_ANGSTROM,
+        'forc_conv_thr': force,
+        'etot_conv_thr': LAST_STEP * force * atoms,
     }
     return inputs
 
