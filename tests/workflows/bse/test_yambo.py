@@ -37,9 +37,7 @@ def test_one_code_is_not_enough(code_that_never_runs, silicon, pbe_family):
 
 def test_coupling_is_refused(yambo_builder):
     inputs = yambo_builder(tamm_dancoff=False)._inputs(prune=True)
-    assert 'only the Haydock recursion is run with Yambo' in validate_inputs(inputs, None)
-    inputs = yambo_builder(tamm_dancoff=False, algorithm='haydock')._inputs(prune=True)
-    assert validate_inputs(inputs, None) is None
+    assert 'the coupling of resonant and antiresonant pairs is not run with Yambo' in validate_inputs(inputs, None)
 
 
 def test_setup(yambo_builder, process_of):

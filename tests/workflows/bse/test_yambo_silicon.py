@@ -8,9 +8,11 @@ from functools import partial
 import numpy as np
 import pytest
 from aiida import orm
+from aiida.engine import run_get_node
 
 from aiida_foundry.analysis.excitons import head_difference
 from aiida_foundry.common.units import BOHR_TO_ANGSTROM
+from aiida_foundry.workflows.bse.ki import BseKiWorkChain
 
 pytestmark = [
     pytest.mark.engine,
@@ -19,6 +21,7 @@ pytestmark = [
 
 SCISSOR = 0.6285
 STEP = 0.02
+EXTRAPOLATED = {'extrapolation': 'scissor'}
 
 
 @pytest.fixture(scope='module')
@@ -31,6 +34,12 @@ def spectrum(spectrum_of):
 def rigid(spectrum):
     """Return the spectrum on a scissor, with ground state and screening."""
     return spectrum(SCISSOR)
+
+
+def head_shift(abinit, yambo, silicon):
+    """Return by how much the heads of W move the excitons of Yambo against those of ABINIT, in eV."""
+    heads = [(summary['head']['factor'], summary['head']['dielectric_constant']) for summary in (abinit, yambo)]
+    return head_difference(*heads, silicon.get_cell_volume() / BOHR_TO_ANGSTROM**3, 8)
 
 
 def energies_of(process):
@@ -85,10 +94,49 @@ def test_abinit_agrees_after_the_head(rigid, spectrum, silicon):
     """Equal settings in two codes: the lowest exciton within 1 meV once the q → 0 head of each is accounted for."""
     other = spectrum(SCISSOR, engine='abinit')
     yambo, abinit = (process.outputs.excitons.get_dict() for process in (rigid, other))
-    heads = [(summary['head']['factor'], summary['head']['dielectric_constant']) for summary in (abinit, yambo)]
-    predicted = head_difference(*heads, silicon.get_cell_volume() / BOHR_TO_ANGSTROM**3, 8)
+    predicted = head_shift(abinit, yambo, silicon)
     assert predicted > 1e-3
     found = yambo['lowest']['energy'] - abinit['lowest']['energy']
     assert found == pytest.approx(predicted, abs=1e-3)
     heights = [max(summary['peaks']['excitonic']['heights']) for summary in (yambo, abinit)]
     assert heights[0] == pytest.approx(heights[1], rel=0.01)
+
+
+@pytest.fixture(scope='module')
+def koopmans(engine_codes, silicon, pbe_family, small):
+    """Return excitons on Koopmans energies from the structure on, beside the same scissor."""
+    names = {'ki': 'aiida-foundry-ki'}
+    keys = ('pw', 'projwfc', 'pw2wannier90', 'wannier90', 'ki', 'p2y', 'yambo')
+    builder = BseKiWorkChain.get_builder_from_protocol(
+        {key: engine_codes[names.get(key, key)] for key in keys},
+        silicon,
+        engine='yambo',
+        protocol='fast',
+        pseudo_family=pbe_family.label,
+        overrides={
+            'kpoints_mesh': [2, 2, 2],
+            'wavefunction_cutoff': small['wavefunction_cutoff'],
+            'koopmans': {
+                'parameters': {'dielectric_constant': 12.0},
+                'wannierize': {'parameters': {'bands': 20, 'path_distance': 0.4}},
+            },
+            'bse': {'parameters': {**small, 'rpa': False}},
+        },
+        options={'withmpi': False},
+    )
+    process = run_get_node(builder).node
+    assert process.is_finished_ok, process.exit_message
+    return process
+
+
+def test_koopmans_from_the_structure_on(koopmans, spectrum, silicon):
+    """Yambo's gap is that of the Koopmans energies on the mesh, and ABINIT on the same energies differs by the head."""
+    energies = koopmans.outputs.quasiparticles.get_array('qp_energies')[0]
+    direct = np.nanmin(energies[:, 4] - energies[:, 3])
+    yambo = koopmans.outputs.ki.excitons.get_dict()
+    assert yambo['direct_gap']['quasiparticle'] == pytest.approx(direct, abs=1e-3)
+    abinit = spectrum(
+        koopmans.outputs.quasiparticles, engine='abinit', transfer=EXTRAPOLATED
+    ).outputs.excitons.get_dict()
+    found = yambo['lowest']['energy'] - abinit['lowest']['energy']
+    assert found == pytest.approx(head_shift(abinit, yambo, silicon), abs=1e-3)

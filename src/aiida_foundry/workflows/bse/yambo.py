@@ -36,14 +36,13 @@ def check_coupling(inputs: Mapping[str, Any]) -> None:
     """Refuse what this adapter does not run.
 
     Raises:
-        InputError: single excitons beyond the Tamm-Dancoff approximation.
+        InputError: coupling of resonant and antiresonant pairs.
     """
-    parameters = inputs['parameters'].get_dict()
-    if not parameters['tamm_dancoff'] and parameters['algorithm'] != HAYDOCK:
+    if not inputs['parameters'].get_dict()['tamm_dancoff']:
         raise InputError(
-            'parameter `algorithm`',
-            'with coupling of resonant and antiresonant pairs only the Haydock recursion is run with Yambo',
-            'Set `algorithm: haydock` or `tamm_dancoff: true`, or choose the engine `abinit`',
+            'parameter `tamm_dancoff`',
+            'the coupling of resonant and antiresonant pairs is not run with Yambo',
+            'Set `tamm_dancoff: true`, or choose the engine `abinit`',
         )
 
 

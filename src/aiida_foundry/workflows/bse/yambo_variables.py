@@ -42,7 +42,7 @@ def kernel(
     size = {'value': plane_waves_within(cell, parameters['screening_cutoff']), 'unit': 'RL'}
     levels = ['optics', 'bse', 'bsk', 'bss', 'dipoles']
     variables: dict[str, Any] = {
-        'BSEmod': 'retarded' if parameters['tamm_dancoff'] else 'coupling',
+        'BSEmod': 'retarded',
         'BSKmod': KERNELS[kind],
         'BSEBands': list(window),
         'BSEQptR': [1, 1],

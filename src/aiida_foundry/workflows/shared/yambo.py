@@ -35,6 +35,8 @@ defaults: dict[str, Any] = {
     'scf_threshold': 1e-10,
     # bands above the gap, as a fraction of the filled ones, that tell an insulator from a metal
     'empty_fraction': 0.2,
+    # hartree, as Yambo by itself; lower, at the plasma frequency of silicon (0.61), its self-energy may be no number
+    'plasmon_pole': 1.0,
     'one_process': {'num_machines': 1, 'num_mpiprocs_per_machine': 1},
 }
 
@@ -106,6 +108,14 @@ class YamboStatesMixin(WorkChain):
         """Define the inputs of the codes."""
         for label, program in CODES.items():
             spec.input(f'codes.{label}', valid_type=orm.AbstractCode, help=f'The code of {program}.')
+
+    @classmethod
+    def get_protocol_inputs(cls, protocol: str | None = None, overrides: Any = None) -> dict[str, Any]:
+        """Return the inputs of the protocol, with the plasmon pole that Yambo takes by itself unless one is given."""
+        inputs: dict[str, Any] = super().get_protocol_inputs(protocol, overrides)
+        if inputs['parameters']['plasmon_pole'] is None:
+            inputs['parameters']['plasmon_pole'] = defaults['plasmon_pole']
+        return inputs
 
     @classmethod
     def set_codes(cls, builder: ProcessBuilder, code: Any) -> None:
