@@ -29,6 +29,7 @@ print(json.dumps({
     'codes': [code.full_label for code in orm.QueryBuilder().append(orm.InstalledCode).all(flat=True)],
     'computer': computer.get_configuration() | {'poll': computer.get_minimum_job_poll_interval()},
     'workdir': computer.get_workdir(),
+    'scheduler': computer.scheduler_type,
     'cached': {identifier: get_use_cache(identifier=identifier) for identifier in identifiers},
     'groups': [group.label for group in orm.QueryBuilder().append(orm.Group).all(flat=True)],
 }))
@@ -124,6 +125,7 @@ def test_content_of_the_profile_and_second_run(home, first):
     before = json.loads(home.python(INSPECT))
     assert before['codes'] == ['aiida-foundry-ki@localhost', 'abinit@localhost']
     assert before['groups'] == [FAMILY]
+    assert before['scheduler'] == 'foundry.direct'
     assert before['computer'] == {'use_login_shell': False, 'safe_interval': 0, 'poll': 0.1}
     assert before['workdir'].startswith(str(home.folder))
     assert list(before['cached'].values()) == [True, True, True, False, False]
