@@ -81,7 +81,7 @@ def test_overlaps_have_a_scratch_of_their_own(process):
     """pw2wannier90 removes its scratch file, which must not be that of another block of bands."""
     runs = [node for node in process.called_descendants if node.process_label == 'Pw2wannier90Calculation']
     folders = [Path(run.outputs.remote_folder.get_remote_path()) / 'out' for run in runs]
-    assert len(folders) == 2
+    assert len(folders) >= 2
     for folder in folders:
         assert not folder.is_symlink()
         assert (folder / 'aiida.save').is_symlink()
