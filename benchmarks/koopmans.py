@@ -80,10 +80,12 @@ SOLIDS = {
         15.3,
     ),
     'C': Solid(
-        bulk('C', 'diamond', a=3.567), 60, 20.0, (BONDS, ['f=0,0,0:sp3']), 5.7, (20, 40), LEVELS, (20, (150, 7)), 13.0
+        bulk('C', 'diamond', a=3.567), 60, 20.0, (BONDS, ['f=0,0,0:sp3']), 5.7, (20, 40),
+        (*LEVELS, (320, 14), (460, 18)), (20, (320, 14)), 13.0,
     ),
     'AlP': Solid(
-        bulk('AlP', 'zincblende', a=5.46), 16, 8.0, (['P:sp3'], ['Al:sp3']), 7.5, (20, 40), LEVELS, (20, (150, 7)), 28.5
+        bulk('AlP', 'zincblende', a=5.46), 16, 8.0, (['P:sp3'], ['Al:sp3']), 7.5, (20, 40),
+        (*LEVELS[:2], (200, 8)), (20, (150, 7)), 28.5,  # the matrix ends at the cutoff of the wavefunctions
     ),
 }  # fmt: skip
 

@@ -36,7 +36,7 @@ def engine_codes(aiida_profile, tmp_path_factory):
         label='engines',
         hostname='localhost',
         transport_type='core.local',
-        scheduler_type='core.direct',
+        scheduler_type='foundry.direct',
         workdir=str(tmp_path_factory.mktemp('work')),
     ).store()
     computer.set_minimum_job_poll_interval(0.1)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 
+import psutil
 import pytest
 from aiida.orm import load_computer
 
@@ -71,6 +72,17 @@ def test_computer_that_is_not_configured(aiida_computer):
 def test_mpirun_starts_for_root():
     done = subprocess.run(['bash', '-c', f'{PREPEND_TEXT}{PREPEND_TEXT_ROOT}mpirun -np 1 true'], check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.engine
+def test_engine_without_mpirun_starts_no_daemon(tmp_path):
+    """A singleton of Open MPI forks `orted`, which goes on when the engine dies badly."""
+    script = f'{PREPEND_TEXT}{PREPEND_TEXT_ROOT}exec pw.x'
+    pipe = subprocess.PIPE
+    with subprocess.Popen(['bash', '-c', script], cwd=tmp_path, stdin=pipe, stdout=pipe, text=True) as engine:
+        assert engine.stdout is not None
+        assert any('Program PWSCF' in line for line in engine.stdout)
+        assert psutil.Process(engine.pid).children() == []
 
 
 @pytest.mark.parametrize(('environment', 'threads'), [({}, '1'), ({'OMP_NUM_THREADS': '4'}, '4')])

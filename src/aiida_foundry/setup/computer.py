@@ -24,8 +24,12 @@ SCHEDULER = 'foundry.direct'
 DESCRIPTION = 'This machine, made by `aiida-foundry setup`'
 
 # One thread per rank unless the user says otherwise: several jobs share the machine, and the direct scheduler counts
-# no cores.
-PREPEND_TEXT = 'export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"\n'
+# no cores. Open MPI starts a daemon beside an engine that runs without `mpirun`, unless told that it stays alone: that
+# is 0.2 s for each job, and on a full disk a process that spins and grows for ever.
+PREPEND_TEXT = """\
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+export OMPI_MCA_ess_singleton_isolated="${OMPI_MCA_ess_singleton_isolated:-1}"
+"""
 
 # Open MPI refuses `mpirun` to root, as which containers run. Other implementations ignore the variables, where they
 # would refuse its option `--allow-run-as-root`.
