@@ -116,7 +116,8 @@ def test_electrons_are_counted(node, summary):
     assert profiles.get_array('density').sum() * spacing == pytest.approx(48, abs=1e-2)
     local, layers = profiles.get_array('ldos'), profiles.get_array('layer_dos')
     length = spacing * len(height)
-    assert layers.sum(axis=0) == pytest.approx(local.sum(axis=0) * length / len(local), rel=1e-6)
+    # pp.x rounds the vectors of its grid: it is 3e-5 Å of 12.4 higher than the layers, which leave that much out
+    assert layers.sum(axis=0) == pytest.approx(local.sum(axis=0) * length / len(local), rel=1e-5)
     assert summary['ldos_contrast']
 
 
