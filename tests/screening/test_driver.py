@@ -118,7 +118,7 @@ def test_too_many_failures(make_plan):
 
 
 def test_computer_cap(make_plan):
-    campaign, _ = create_campaign(make_plan('He', 'Ne', limits={'per_computer': {'localhost': 1}}))
+    campaign, _ = create_campaign(make_plan('He', 'Ne', limits={'per_computer': {'jobs': 1}}))
     assert max(summary.counts['running'] for summary in run(campaign)) == 1
 
 
