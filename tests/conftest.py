@@ -8,12 +8,13 @@ pytest_plugins = ['aiida.tools.pytest_fixtures']
 
 
 def pytest_collection_modifyitems(items):
-    """Run the tests that empty the profile last: the codes and pseudopotentials of the session are gone afterwards.
+    """Run the longest file first, or one worker would be left alone with it at the end.
 
-    With pytest-xdist this takes ``--no-loadscope-reorder``.
+    Run the tests that empty the profile last: the codes and pseudopotentials of the session are gone afterwards. With
+    pytest-xdist this takes ``--no-loadscope-reorder``.
     """
     emptying = {item.path for item in items if 'aiida_profile_clean' in getattr(item, 'fixturenames', ())}
-    items.sort(key=lambda item: item.path in emptying)
+    items.sort(key=lambda item: (item.path in emptying, item.path.name != 'test_docs.py'))
 
 
 @pytest.fixture(scope='session')
