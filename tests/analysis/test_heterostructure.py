@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aiida_foundry.analysis.heterostructure import RYDBERG_TO_EV, Bulk, Measured, analyse
-from aiida_foundry.common.units import BOHR_TO_ANGSTROM
+from aiida_foundry.analysis.heterostructure import Bulk, Measured, analyse
+from aiida_foundry.common.units import BOHR_TO_ANGSTROM, RYDBERG_TO_EV
 
 FIXTURES = Path(__file__).parents[1] / 'fixtures' / 'heterostructure'
 

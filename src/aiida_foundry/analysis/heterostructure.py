@@ -13,14 +13,12 @@ from scipy.integrate import trapezoid
 from aiida_foundry.analysis import electron_gas as gas
 from aiida_foundry.analysis import planar
 from aiida_foundry.common.errors import InputError
-from aiida_foundry.common.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
+from aiida_foundry.common.units import BOHR_TO_ANGSTROM, RYDBERG_TO_EV
 
 FloatArray = NDArray[np.float64]
 
 VERSION = 2 + planar.VERSION * 100 + gas.VERSION * 10_000
 """Raise the first number with every change of a number in this module."""
-
-RYDBERG_TO_EV: float = HARTREE_TO_EV / 2
 
 INTERFACE_DECAY = 1.0
 """Å. The charge that an interface of two insulators induces decays within a bond length: for C/BN(111) fields fitted

@@ -8,22 +8,26 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from datetime import datetime
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args, get_origin
 
+import pyarrow as pa
 import yaml
 
 from aiida_foundry.common.errors import InputError
-from aiida_foundry.common.records import RecordType
 from aiida_foundry.datasets.crystals import with_atoms
 from aiida_foundry.datasets.queries import Query
+from aiida_foundry.datasets.tables import schema_of
 
 EXECUTABLE = 'optimake'
 CONFIG_VERSION = '0.1.0'  # of the file `optimade.yaml`
 STRUCTURES, PROPERTIES = 'structures', 'properties.json'
-_TYPES: dict[Any, str] = {str: 'string', bool: 'boolean', int: 'integer', float: 'float', datetime: 'timestamp'}
+_TYPES = {
+    pa.string(): 'string',
+    pa.bool_(): 'boolean',
+    pa.int64(): 'integer',
+    pa.float64(): 'float',
+    pa.timestamp('us', tz='UTC'): 'timestamp',
+}
 
 
 def write_optimade(query: Query, path: Path) -> int:
@@ -65,26 +69,21 @@ def write_raw_archive(query: Query, folder: Path) -> int:
         'entry_type': 'structures',
         'entry_paths': [{'file': STRUCTURES, 'matches': ['*.json']}],
         'property_paths': [{'file': PROPERTIES}],
-        'property_definitions': definitions(query.kind),
+        'property_definitions': definitions(schema_of(query.name, query.kind)),
     }
     config = {'config_version': CONFIG_VERSION, 'database_description': query.kind.description, 'entries': [entries]}
     (folder / 'optimade.yaml').write_text(yaml.safe_dump(config, allow_unicode=True), encoding='utf-8')
     return len(properties)
 
 
-def definitions(kind: RecordType) -> list[dict[str, str | None]]:
-    """Return the fields of records as OPTIMADE describes properties: name, type, unit and meaning."""
+def definitions(schema: pa.Schema) -> list[dict[str, str | None]]:
+    """Return the columns of a table as OPTIMADE describes properties: name, type, unit and meaning."""
     return [
-        {'name': name, 'type': _type(info.annotation), 'unit': kind.unit(name) or None, 'description': kind.about(name)}
-        for name, info in kind.model.model_fields.items()
+        {
+            'name': field.name,
+            'type': _TYPES.get(field.type, 'list'),
+            'unit': field.metadata[b'unit'].decode() or None,
+            'description': field.metadata[b'description'].decode(),
+        }
+        for field in schema
     ]
-
-
-def _type(annotation: Any) -> str:
-    """Return the OPTIMADE type of the annotation of a field."""
-    if annotation in _TYPES:
-        return _TYPES[annotation]
-    if get_origin(annotation) in {tuple, list}:
-        return 'list'
-    (member,) = (member for member in get_args(annotation) if member is not NoneType)
-    return _type(member)

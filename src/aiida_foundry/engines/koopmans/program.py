@@ -22,7 +22,8 @@ from aiida_foundry.analysis.koopmans import ki
 from aiida_foundry.analysis.koopmans.checkpoint import Checkpoint
 from aiida_foundry.analysis.koopmans.energies import koopmans_energies
 from aiida_foundry.common.errors import InputError
-from aiida_foundry.engines.koopmans.system import RYDBERG_TO_EV, System, digest, load_manifold, load_system
+from aiida_foundry.common.units import RYDBERG_TO_EV
+from aiida_foundry.engines.koopmans.system import System, digest, load_manifold, load_system
 
 OUT_OF_TIME = 3
 REFUSED = 2

@@ -16,14 +16,13 @@ from aiida_foundry.analysis.koopmans.densities import Manifold
 from aiida_foundry.analysis.koopmans.functional import canonical_name
 from aiida_foundry.analysis.koopmans.states import BlochStates, Mesh, mesh_of
 from aiida_foundry.common.errors import InputError
-from aiida_foundry.common.units import BOHR_TO_ANGSTROM, HARTREE_TO_EV
+from aiida_foundry.common.units import BOHR_TO_ANGSTROM, RYDBERG_TO_EV
 from aiida_foundry.engines.koopmans.parse_raw.core import core_form_factor, read_core_charge
 from aiida_foundry.engines.koopmans.parse_raw.fortran import read_density, read_wavefunctions
 from aiida_foundry.engines.koopmans.parse_raw.save import SaveRecord, read_save
 from aiida_foundry.engines.wannier90.parse_raw.matrices import UnreadableMatrixError, parse_gauge
 from aiida_foundry.engines.wannier90.parse_raw.wout import WannierOutput, parse_wout
 
-RYDBERG_TO_EV = HARTREE_TO_EV / 2
 _SEEDNAME = 'aiida'
 
 

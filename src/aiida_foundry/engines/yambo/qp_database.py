@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.common.units import HARTREE_TO_EV
+from aiida_foundry.engines.yambo.parse_raw.netcdf import read_variables
 
 FloatArray = NDArray[np.float64]
 
@@ -60,11 +61,7 @@ def parse_setup(content: bytes) -> Setup:
         UnreadableSetupError: truncated, no such file, or with values that are no numbers.
     """
     names = ('DIMENSIONS', 'K-POINTS', 'EIGENVALUES', 'LATTICE_PARAMETER', 'LATTICE_VECTORS', 'SYMMETRY')
-    try:
-        with netCDF4.Dataset('ns.db1', memory=content) as dataset:
-            values = {name: np.asarray(dataset[name][...], dtype=float) for name in names}
-    except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
-        raise UnreadableSetupError(f'`ns.db1`: {type(error).__name__}: {error}') from error
+    values = read_variables(content, 'ns.db1', names, UnreadableSetupError)
     wrong = [name for name, array in values.items() if not np.isfinite(array).all()]
     if wrong:
         raise UnreadableSetupError(f'`ns.db1`: values that are no numbers in {", ".join(wrong)}')

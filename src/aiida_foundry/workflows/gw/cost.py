@@ -8,11 +8,11 @@ from typing import Any
 from aiida.engine import ProcessBuilder
 
 from aiida_foundry.analysis import gw_cost
+from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.gw import abinit_variables
 from aiida_foundry.workflows.gw.abinit import PATH_DISTANCE
 from aiida_foundry.workflows.gw.methods import PLASMON_POLE, get_method
-from aiida_foundry.workflows.gw.parameters import BOHR_IN_ANGSTROM
 from aiida_foundry.workflows.gw.variants import GwVariantsWorkChain, choose_first, first_screening
 from aiida_foundry.workflows.shared.band_path import number_of_points
 from aiida_foundry.workflows.shared.estimate import irreducible_points
@@ -82,7 +82,7 @@ def _dimensions(inputs: Mapping[str, Any]) -> gw_cost.Dimensions:
     structure, parameters = inputs['structure'], inputs['parameters'].get_dict()
     method = get_method(inputs['method'].value)
     mesh = inputs['kpoints'].get_kpoints_mesh()[0]
-    volume = structure.get_cell_volume() / BOHR_IN_ANGSTROM**3
+    volume = structure.get_cell_volume() / BOHR_TO_ANGSTROM**3
     occupied = valence_electrons(structure, inputs['pseudos']) // 2
     around, frequency = parameters['quasiparticle_bands'], parameters['frequency']
     plasmon_pole = frequency['treatment'] == PLASMON_POLE

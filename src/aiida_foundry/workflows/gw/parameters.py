@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida.orm import StructureData
-from scipy.constants import physical_constants
 
 from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.units import BOHR_TO_ANGSTROM
 from aiida_foundry.structures.checks import valence_electrons
 from aiida_foundry.workflows.gw.methods import FREQUENCY_TREATMENTS, Method
 from aiida_foundry.workflows.shared.inputs import FUNCTIONALS, functional_of, plasma_frequency, recommended_cutoff
-
-BOHR_IN_ANGSTROM = physical_constants['Bohr radius'][0] * 1e10
 
 #: Meaning of each parameter; all energies in hartree. `frequency` and `self_consistency` are groups.
 PARAMETERS: dict[str, Any] = {
@@ -68,7 +66,7 @@ def complete_parameters(
     if parameters['bands'] is None:
         # at least twice the filled bands: a sum over fewer states is not one over states
         occupied = electrons // 2
-        volume = structure.get_cell_volume() / BOHR_IN_ANGSTROM**3
+        volume = structure.get_cell_volume() / BOHR_TO_ANGSTROM**3
         parameters['bands'] = max(math.ceil(density * volume), 2 * occupied + 4)
     return parameters
 

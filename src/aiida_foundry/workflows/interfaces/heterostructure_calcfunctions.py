@@ -10,8 +10,9 @@ from aiida.orm import ArrayData, BandsData, Dict, Int, List, StructureData
 
 from aiida_foundry.analysis import electron_gas
 from aiida_foundry.analysis.crystal import Cell
-from aiida_foundry.analysis.heterostructure import RYDBERG_TO_EV, Bulk, Measured, analyse
+from aiida_foundry.analysis.heterostructure import Bulk, Measured, analyse
 from aiida_foundry.analysis.matching import crystal_from_cell
+from aiida_foundry.common.units import RYDBERG_TO_EV
 from aiida_foundry.structures.checks import cell_of
 from aiida_foundry.structures.interfaces.build import build, bulk_cells, match_of
 from aiida_foundry.structures.interfaces.spec import parse_spec

@@ -9,7 +9,6 @@ import numpy as np
 from aiida import orm
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
-from aiida_foundry.analysis.heterostructure import RYDBERG_TO_EV
 from aiida_foundry.analysis.interfaces.charge import interface_charge
 from aiida_foundry.analysis.interfaces.crystals import assess, face_fraction, matching_crystal
 from aiida_foundry.analysis.interfaces.insulators import magnetic_shells
@@ -18,6 +17,7 @@ from aiida_foundry.analysis.matching import Crystal, Match, StrainLimit, crystal
 from aiida_foundry.analysis.matching.lattices import determinant
 from aiida_foundry.analysis.polarization import formal_polarization
 from aiida_foundry.common.errors import InputError
+from aiida_foundry.common.units import RYDBERG_TO_EV
 from aiida_foundry.structures.checks import check_structure_data, valence_electrons
 from aiida_foundry.structures.interfaces.build import Heterostructure, build, match_of, stacks
 from aiida_foundry.structures.interfaces.planes import Stack, terminations

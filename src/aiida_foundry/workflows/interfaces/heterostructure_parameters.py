@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aiida_foundry.analysis.heterostructure import RYDBERG_TO_EV
 from aiida_foundry.common.errors import InputError
-from aiida_foundry.common.units import BOHR_TO_ANGSTROM
+from aiida_foundry.common.units import BOHR_TO_ANGSTROM, RYDBERG_TO_EV
 
 Positive = Annotated[float, Field(gt=0)]
 

@@ -10,7 +10,7 @@ from aiida.orm import ArrayData, BandsData, Dict, Float, Int
 
 from aiida_foundry.analysis import gaps
 from aiida_foundry.analysis.koopmans_bands import assign_corrections, complete_lowest_empty_band, match_points
-from aiida_foundry.common.units import HARTREE_TO_EV
+from aiida_foundry.common.units import RYDBERG_TO_EV
 from aiida_foundry.workflows.koopmans.calcfunctions import first_channel
 
 VERSION = 1
@@ -79,8 +79,8 @@ def combine_screening(groups: Dict, version: Int, **computed: ArrayData) -> Arra
         The arrays of the output `screening` of `foundry.koopmans.ki`, energies in eV.
     """
     rows = [computed[f'orbital_{number}'] for number in groups['representatives']]
-    lines = HARTREE_TO_EV / 2 * np.array([row.get_array('integrals') for row in rows])
-    heads = HARTREE_TO_EV / 2 * np.array([row.get_array('head') for row in rows])
+    lines = RYDBERG_TO_EV * np.array([row.get_array('integrals') for row in rows])
+    heads = RYDBERG_TO_EV * np.array([row.get_array('head') for row in rows])
     screened, bare, self_hartree = np.moveaxis(lines, 2, 0)
     arrays = {
         'alpha': np.array([row.get_array('alpha')[0] for row in rows]),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_foundry.analysis.excitons import composition
 from aiida_foundry.common.units import HARTREE_TO_EV
-from aiida_foundry.engines.yambo.parse_raw.quasiparticles import whole_numbers
+from aiida_foundry.engines.yambo.parse_raw.netcdf import read_variables, whole_numbers
 from aiida_foundry.engines.yambo.qp_database import Setup
 
 FloatArray = NDArray[np.float64]
@@ -54,11 +53,7 @@ def parse_excitons(content: bytes, setup: Setup, *, with_states: bool) -> Excito
     """
     names = ['PARS1', 'PARS', 'BS_Energies', 'BS_left_Residuals', 'BS_right_Residuals']
     names += ['BS_TABLE', 'BS_EIGENSTATES'] if with_states else []
-    try:
-        with netCDF4.Dataset('ndb.BS_diago_Q1', memory=content) as dataset:
-            values = {name: np.asarray(dataset[name][...], dtype=float) for name in names}
-    except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
-        raise UnreadableExcitonsError(f'{type(error).__name__}: {error}') from error
+    values = read_variables(content, 'ndb.BS_diago_Q1', names, UnreadableExcitonsError)
     points = int(setup.multiplicities.sum())
     kernel, states = whole_numbers(values['PARS1'][:1]), values.get('BS_EIGENSTATES')
     table = _pairs(values['BS_TABLE'], points, setup.ks_energies.shape[1]) if with_states else None
@@ -127,18 +122,15 @@ def parse_dielectric_constant(content: bytes, size: int, pole: float | None) -> 
     Raises:
         UnreadableExcitonsError: truncated, no number, or of another number of plane waves or another pole.
     """
-    try:
-        with netCDF4.Dataset('fragment', memory=content) as dataset:
-            matrices = np.asarray(dataset['X_Q_1'][...], dtype=float)
-            frequencies = np.zeros(0) if pole is None else np.asarray(dataset['FREQ_sec_iq1'][...], dtype=float)
-    except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
-        raise UnreadableExcitonsError(f'{type(error).__name__}: {error}') from error
+    names = ['X_Q_1'] if pole is None else ['X_Q_1', 'FREQ_sec_iq1']
+    values = read_variables(content, 'screening', names, UnreadableExcitonsError)
+    matrices = values['X_Q_1']
     if matrices.shape[-3:-1] != (size, size):
         raise UnreadableExcitonsError(f'the screening has the shape {matrices.shape}, not of {size} plane waves')
     if not np.isfinite(matrices).all() or matrices.flat[0] <= -1:
         raise UnreadableExcitonsError('the screening holds values that are no numbers, or an impossible one')
-    if pole is not None and not abs(frequencies.flat[-1] - pole) <= SAME_POLE:
-        raise UnreadableExcitonsError(f'the plasmon poles are fitted at {frequencies.flat[-1]:.4f}, not {pole} hartree')
+    if pole is not None and not abs((fitted := values['FREQ_sec_iq1'].flat[-1]) - pole) <= SAME_POLE:
+        raise UnreadableExcitonsError(f'the plasmon poles are fitted at {fitted:.4f}, not {pole} hartree')
     return float(1 / (1 + matrices.flat[0]))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import netCDF4
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_foundry.common.units import HARTREE_TO_EV
 from aiida_foundry.engines.yambo.parse_raw.consistency import band_gaps
+from aiida_foundry.engines.yambo.parse_raw.netcdf import read_variables, whole_numbers
 from aiida_foundry.engines.yambo.qp_database import Setup
 
 FloatArray = NDArray[np.float64]
@@ -53,11 +53,7 @@ def parse_database(content: bytes) -> Database:
         UnreadableDatabaseError: truncated, or without the variables; without ``QP_DB_kind`` Yambo drops it silently.
     """
     names = ('QP_DB_kind', 'QP_table', 'QP_kpts', 'QP_E', 'QP_Eo', 'QP_Z')
-    try:
-        with netCDF4.Dataset('ndb.QP', memory=content) as dataset:
-            values = {name: np.asarray(dataset[name][...], dtype=float) for name in names}
-    except (OSError, KeyError, IndexError, RuntimeError, ValueError) as error:
-        raise UnreadableDatabaseError(f'{type(error).__name__}: {error}') from error
+    values = read_variables(content, 'ndb.QP', names, UnreadableDatabaseError)
     table = whole_numbers(values['QP_table'])
     if table is None or not np.isfinite(values['QP_kpts']).all():
         raise UnreadableDatabaseError('its table of states or its k-points hold no numbers')
@@ -71,12 +67,6 @@ def parse_database(content: bytes) -> Database:
         qp_energies=values['QP_E'][:, 0] * HARTREE_TO_EV,
         renormalization=values['QP_Z'][:, 0],
     )
-
-
-def whole_numbers(values: FloatArray) -> NDArray[np.int_] | None:
-    """Return integers that are stored as real numbers, None if they are none."""
-    whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < np.iinfo(np.int32).max)
-    return values.astype(int) if values.size and whole.all() else None
 
 
 def find_points(database: Database, setup: Setup) -> NDArray[np.int_]:
