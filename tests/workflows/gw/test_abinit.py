@@ -230,6 +230,14 @@ def test_screening_without_its_ground_state_is_refused(builder_of, child):
         AbinitGwGapWorkChain(builder._inputs(prune=True))
 
 
+def test_screening_beyond_the_wavefunctions_is_refused(builder_of, small):
+    """ABINIT 9.6.2 makes it, and its self-energy stops: `Mismatch between Gsph_c and gvec_kss`."""
+    cutoffs = {'wavefunction_cutoff': 8.0, 'screening_cutoff': 10.0}
+    builder = builder_of(overrides={'parameters': {**small, **cutoffs}})
+    with pytest.raises(ValueError, match=r'`screening_cutoff`: 10\.0 hartree exceeds the wavefunction cutoff'):
+        AbinitGwGapWorkChain(builder._inputs(prune=True))
+
+
 def test_options_reach_every_calculation(builder_of):
     builder = builder_of(options={'max_wallclock_seconds': 600})
     assert isinstance(builder.options, orm.Dict)

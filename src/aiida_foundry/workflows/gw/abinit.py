@@ -238,12 +238,26 @@ class AbinitGwGapWorkChain(GwGapWorkChain):
 
 
 def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
-    """Check that what is handed on belongs to the other inputs."""
+    """Check that ABINIT can make the self-energy, and that what is handed on belongs to the other inputs."""
+    if 'parameters' in inputs and (message := message_of(check_cutoffs, inputs['parameters'].get_dict())):
+        return message
     if 'screening' in inputs and 'ground_state' not in inputs:
         return 'screening: it was made with a ground state that is not given. Hand on `ground_state` as well'
     if 'ground_state' in inputs and (message := message_of(check_ground_state, inputs)):
         return message
     return message_of(check_screening, inputs) if 'screening' in inputs else None
+
+
+def check_cutoffs(parameters: Mapping[str, Any]) -> None:
+    """Refuse a screening that ABINIT computes and then cannot use: its self-energy stops with a mismatch of spheres.
+
+    Raises:
+        InputError: the screening has more plane waves than the wavefunctions.
+    """
+    screening, wavefunctions = parameters['screening_cutoff'], parameters['wavefunction_cutoff']
+    if screening > wavefunctions:
+        reason = f'{screening} hartree exceeds the wavefunction cutoff, {wavefunctions}, which ABINIT does not take'
+        raise InputError('parameter `screening_cutoff`', reason, f'Give at most {wavefunctions} hartree')
 
 
 def check_ground_state(inputs: Mapping[str, Any]) -> None:
