@@ -101,7 +101,8 @@ class Cpu:
         self.start = self._total()
 
     def _total(self) -> float:
-        return sum(sum(process.cpu_times()[:4]) for process in self.processes)
+        alive = (process for process in self.processes if process.is_running())
+        return sum(sum(process.cpu_times()[:4]) for process in alive)
 
     def spent(self) -> float:
         """Seconds since the start."""
