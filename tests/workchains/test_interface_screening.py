@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
 from pathlib import Path
+
+from aiida.cmdline.commands.cmd_run import run
+from click.testing import CliRunner
 
 FOLDER = Path(__file__).parents[2] / 'workchains/interfaces/screening'
 
 
-def test_dry_run(aiida_profile, monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', ['submit.py', '--dry-run'])
-    runpy.run_path(str(FOLDER / 'submit.py'), run_name='__main__')
-    line = capsys.readouterr().out
+def test_dry_run(aiida_profile):
+    """By `verdi run` from another folder, which gives the script a `__file__` without its folder."""
+    line = CliRunner().invoke(run, [str(FOLDER / 'submit.py'), '--dry-run'], catch_exceptions=False).output
     assert line.startswith('foundry:')
     assert "'best': 31" in line
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
 from pathlib import Path
 
 import pytest
+from aiida.cmdline.commands.cmd_run import run
+from click.testing import CliRunner
 
 from aiida_foundry.screening.campaign_file import read_campaign_file
 
@@ -33,11 +33,11 @@ def test_there_are_campaigns():
 
 @pytest.mark.engine
 @pytest.mark.parametrize('folder', FOLDERS, ids=name)
-def test_dry_run(folder, codes, monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', ['submit.py', '--dry-run'])
-    runpy.run_path(str(folder / 'submit.py'), run_name='__main__')
+def test_dry_run(folder, codes):
+    """By `verdi run` from another folder, which gives the script a `__file__` without its folder."""
+    done = CliRunner().invoke(run, [str(folder / 'submit.py'), '--dry-run'], catch_exceptions=False)
     plan = read_campaign_file(folder / 'campaign.yaml')
-    lines = capsys.readouterr().out.splitlines()
+    lines = done.output.splitlines()
     assert lines
     assert all('foundry:' in line for line in lines)
     if plan.structures.names is not None:

@@ -16,7 +16,8 @@ from ase.build import bulk
 from aiida_foundry.screening.keys import content_key, find_finished
 from aiida_foundry.workflows.bse.cost import estimate
 
-PLAN: dict[str, Any] = yaml.safe_load(Path(__file__).with_name('solids.yaml').read_text())
+# `verdi run` gives `__file__` without its folder
+PLAN: dict[str, Any] = yaml.safe_load(Path(sys.argv[0]).with_name('solids.yaml').read_text())
 
 
 def builder_of(name: str) -> ProcessBuilder:

@@ -11,6 +11,7 @@ from aiida_foundry.screening.campaign_file import read_campaign_file
 from aiida_foundry.screening.submit import submit_all
 
 load_profile()
-plan = read_campaign_file(Path(__file__).with_name('campaign.yaml'))
+# `verdi run` gives `__file__` without its folder
+plan = read_campaign_file(Path(sys.argv[0]).with_name('campaign.yaml'))
 for line in submit_all(plan, dry_run='--dry-run' in sys.argv):
     print(line)

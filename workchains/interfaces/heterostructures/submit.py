@@ -15,7 +15,7 @@ from aiida_foundry.common.errors import InputError
 from aiida_foundry.screening.keys import content_key
 from aiida_foundry.workflows.interfaces.cost import estimate
 
-HERE = Path(__file__).parent
+HERE = Path(sys.argv[0]).parent  # `verdi run` gives `__file__` without its folder
 
 load_profile()
 plan = yaml.safe_load((HERE / 'heterostructures.yaml').read_text())

@@ -13,7 +13,7 @@ from aiida.plugins import WorkflowFactory
 from aiida_foundry.screening.keys import content_key, find_finished
 from aiida_foundry.structures.collections import read_folder, write_archive
 
-HERE = Path(__file__).parent
+HERE = Path(sys.argv[0]).parent  # `verdi run` gives `__file__` without its folder
 
 load_profile()
 plan = yaml.safe_load((HERE / 'screening.yaml').read_text())
