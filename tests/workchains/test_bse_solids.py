@@ -43,7 +43,10 @@ def keys(values, path=''):
 
 @pytest.mark.parametrize('name', SOLIDS)
 def test_solids_set_what_the_one_that_is_built_sets(name):
-    assert keys(SOLIDS[name]) <= keys(SOLIDS['MgO']) | {'/overrides/bse/parameters/screening_cutoff'}
+    assert keys(SOLIDS[name]) <= keys(SOLIDS['MgO']) | {
+        '/overrides/bse/parameters/screening_cutoff',
+        '/overrides/kpoints_mesh',
+    }
 
 
 def test_folder():
