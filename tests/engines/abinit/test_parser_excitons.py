@@ -57,6 +57,23 @@ def test_spectrum_follows_from_the_excitons(parse):
     assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
 
 
+# line of `EXC_OST` for one state along seven directions, of which the fourth repeats the first
+LARGE = """  1.5790  2.6170E+04  0.0000E+00  2.9079E+03  0.0000E+00  2.0125E+03  0.0000E+00
+********  0.0000E+00  3.7417E+02  0.0000E+00  3.0354E+03  0.0000E+00  1.4092E+03
+  0.0000
+"""
+
+
+def test_strength_too_large_for_its_format():
+    """GaAs: the first number of a line has the format of an energy."""
+    directions = np.array([[1, 1, 2], [1, 2, 1], [2, 1, 1], [1, 1, 2], [0, 1, 1], [1, 0, 1], [1, 1, 0]]) * 0.6
+    found = excitons.parse_strengths(LARGE, directions)
+    assert found.tolist() == [[26170, 2907.9, 2012.5, 26170, 374.17, 3035.4, 1409.2]]
+    directions[3] = [3, 0, 0]
+    with pytest.raises(excitons.UnreadableExcitonsError, match='direction 4 is too large for its format'):
+        excitons.parse_strengths(LARGE, directions)
+
+
 def test_missing_corrections(parse):
     _, process = parse('bse_missing_corrections')
     assert process.exit_status == CODES.ERROR_CORRECTIONS_INCOMPLETE.status

@@ -35,9 +35,19 @@ def test_one_code_is_not_enough(code_that_never_runs, silicon, pbe_family):
         BseSpectrumWorkChain.get_builder_from_protocol(code_that_never_runs, silicon, 0.0, engine='yambo')
 
 
-def test_coupling_is_refused(yambo_builder):
-    inputs = yambo_builder(tamm_dancoff=False)._inputs(prune=True)
-    assert 'the coupling of resonant and antiresonant pairs is not run with Yambo' in validate_inputs(inputs, None)
+def test_haydock_with_coupling_is_refused(yambo_builder):
+    inputs = yambo_builder(tamm_dancoff=False, algorithm='haydock')._inputs(prune=True)
+    assert 'the Haydock recursion is not run with Yambo with coupling' in validate_inputs(inputs, None)
+
+
+@pytest.mark.parametrize(('kind', 'mode'), [('bse', 'coupling'), ('rpa', 'coupling'), ('ip', 'retarded')])
+def test_coupling(yambo_builder, silicon, kind, mode):
+    """Independent particles have no kernel that couples."""
+    builder = yambo_builder(tamm_dancoff=False)
+    assert validate_inputs(builder._inputs(prune=True), None) is None
+    settings = variables.kernel(kind, builder.parameters.get_dict(), silicon.cell, (1, 8), [1, 0, 0])
+    assert settings['variables']['BSEmod'] == mode
+    assert settings['variables'].get('WehCpl', False) == (kind == 'bse')
 
 
 def test_setup(yambo_builder, process_of):

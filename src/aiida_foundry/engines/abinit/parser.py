@@ -12,6 +12,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.engine import CalcJob, ExitCode
 from aiida.parsers.parser import Parser
+from numpy.typing import NDArray
 
 from aiida_foundry.engines import checksums
 from aiida_foundry.engines.abinit.calculation import ABORT_FILE, EIGENSTATES_SUFFIX, STRENGTHS_SUFFIX, result_files
@@ -327,13 +328,13 @@ class AbinitParser(Parser):
         array.base.attributes.set('frequencies_units', 'eV')
         self.out('output_optical', array)
         if diagonalises(self.parameters):
-            self._attach_excitons(len(spectra.directions))
+            self._attach_excitons(spectra.directions)
         if remarks.missing_corrections:
             raise _Failure('ERROR_CORRECTIONS_INCOMPLETE')
         if remarks.haydock_failure is not None:
             raise _Failure('ERROR_HAYDOCK_NOT_CONVERGED', remarks.haydock_failure)
 
-    def _attach_excitons(self, directions: int) -> None:
+    def _attach_excitons(self, directions: NDArray[np.float64]) -> None:
         """Attach energies, oscillator strengths and the composition of the lowest excitons."""
         path = self.temporary / f'{OUTPUT_PREFIX}_{EIGENSTATES_SUFFIX}' if self.temporary else None
         if path is None or not path.is_file():

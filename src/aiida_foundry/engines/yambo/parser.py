@@ -274,7 +274,8 @@ class YamboParser(Parser):
         content = self.files.content('ndb.BS_diago_Q1')
         if content is None:
             return self.exit_codes.ERROR_RESULTS_MISSING.format(message='excitons')
-        excitons = parse_excitons(content, self.setup, with_states=bool(self.variables.get('WRbsWF')))
+        with_states, coupling = bool(self.variables.get('WRbsWF')), self.variables.get('BSEmod') == 'coupling'
+        excitons = parse_excitons(content, self.setup, with_states=with_states, coupling=coupling)
         if excitons.kernel != report.origin.kernel:
             message = 'report and `ndb.BS_diago_Q1` are of two kernels'
             return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=message)

@@ -47,7 +47,7 @@ VARIABLES: dict[str, str] = {
     'BSEmod': 'text', 'BSKmod': 'text', 'BSSmod': 'text', 'BSENGexx': 'size', 'BSENGBlk': 'size', 'BSEBands': 'range',
     'BSEQptR': 'range', 'BSEprop': 'text', 'BSEdips': 'text', 'BEnRange': 'energies', 'BDmRange': 'energies',
     'BEnSteps': 'integer', 'BLongDir': 'vector', 'BSHayTrs': 'real', 'BSHayItrMAX': 'integer', 'BSHayItrIO': 'integer',
-    'BSSNEig': 'integer', 'WRbsWF': 'flag',
+    'BSSNEig': 'integer', 'WRbsWF': 'flag', 'WehCpl': 'flag',
     'EXXRLvcs': 'size', 'VXCRLvcs': 'size', 'GbndRnge': 'range', 'GDamping': 'energy', 'dScStep': 'energy',
     'DysSolver': 'text', 'GTermKind': 'text', 'GTermEn': 'energy', 'QPkrange': 'states',
     'RandQpts': 'integer', 'RandGvec': 'size', 'CUTGeo': 'text', 'CUTBox': 'vector',

@@ -16,6 +16,10 @@ FUNCTIONALS = {'LDA': -1012, 'PBE': 11, 'PBEsol': -116133}
 #: Only the identity: k-points are then reduced by time reversal alone.
 NO_SYMMETRY = {'nsym': 1, 'symrel': [1, 0, 0, 0, 1, 0, 0, 0, 1], 'tnons': [0.0, 0.0, 0.0]}
 
+# ABINIT writes the strengths of the fourth direction with the format of energies, which is too short for large ones:
+# the parser takes them from the first
+_FIELDS = np.insert(CANDIDATES, 3, CANDIDATES[0], axis=0)
+
 defaults = {
     # squared residual of the potential (hartree²): energies to 1e-8 hartree, gaps to 1e-5 eV
     'tolvrs': 1e-12,
@@ -106,8 +110,8 @@ def bethe_salpeter(
         'ecuteps': parameters['screening_cutoff'],
         'ecutwfn': parameters['wavefunction_cutoff'],
         'inclvkb': defaults['inclvkb'],
-        'gw_nqlwl': len(CANDIDATES),
-        'gw_qlwl': (CANDIDATES @ np.array(cell).T).round(8).tolist(),
+        'gw_nqlwl': len(_FIELDS),
+        'gw_qlwl': (_FIELDS @ np.array(cell).T).round(8).tolist(),
         'bs_algorithm': 2 if haydock else 1,
         'bs_exchange_term': 1,
         'bs_coulomb_term': defaults['coulomb_term'] if attraction else 0,

@@ -36,13 +36,14 @@ def check_coupling(inputs: Mapping[str, Any]) -> None:
     """Refuse what this adapter does not run.
 
     Raises:
-        InputError: coupling of resonant and antiresonant pairs.
+        InputError: Haydock's recursion beyond the Tamm-Dancoff approximation.
     """
-    if not inputs['parameters'].get_dict()['tamm_dancoff']:
+    parameters = inputs['parameters'].get_dict()
+    if parameters['algorithm'] == HAYDOCK and not parameters['tamm_dancoff']:
         raise InputError(
             'parameter `tamm_dancoff`',
-            'the coupling of resonant and antiresonant pairs is not run with Yambo',
-            'Set `tamm_dancoff: true`, or choose the engine `abinit`',
+            'the Haydock recursion is not run with Yambo with coupling of resonant and antiresonant pairs',
+            'Set `tamm_dancoff: true` or `algorithm: diagonalisation`',
         )
 
 

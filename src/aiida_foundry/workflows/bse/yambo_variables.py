@@ -39,10 +39,11 @@ def kernel(
         direction: of the field, Cartesian.
     """
     spectrum = parameters['spectrum']
+    coupling = kind != 'ip' and not parameters['tamm_dancoff']
     size = {'value': plane_waves_within(cell, parameters['screening_cutoff']), 'unit': 'RL'}
     levels = ['optics', 'bse', 'bsk', 'bss', 'dipoles']
     variables: dict[str, Any] = {
-        'BSEmod': 'retarded',
+        'BSEmod': 'coupling' if coupling else 'retarded',
         'BSKmod': KERNELS[kind],
         'BSEBands': list(window),
         'BSEQptR': [1, 1],
@@ -56,6 +57,9 @@ def kernel(
     if kind == 'bse':
         levels += [level for level in SCREENING_LEVELS if level not in levels]
         variables |= {**_screening(parameters, cell), 'BSENGBlk': size}
+        if coupling:
+            # otherwise only the exchange couples
+            variables['WehCpl'] = True
     if parameters['algorithm'] == HAYDOCK:
         limits = parameters['haydock']
         variables |= {'BSSmod': 'h', 'BSHayTrs': -limits['tolerance'], 'BSHayItrMAX': limits['max_iterations']}

@@ -14,6 +14,7 @@ from aiida_foundry.engines.abinit.parse_raw.netcdf import open_netcdf, read_arra
 
 _MARKER = 4  # bytes before and after each record of an unformatted Fortran file that hold its length
 _COMPLEX = 16
+_LINE = 7  # numbers in a line of `EXC_OST`
 _DIRECT_GAP = re.compile(r'=== QP band structure ===\s+>>>> For spin\s+1\s+Minimum direct gap =\s+([-\d.]+)')
 _HEAD_FACTOR = re.compile(r'integrate q->0 : numerical BZ geometry factor =\s+([\d.]+)')
 _MISSING_POINT = re.compile(r'not found in the GW file|Found less k-points than that required')
@@ -96,27 +97,41 @@ def _records(content: bytes) -> Iterator[bytes]:
         yield content[start : start + length]
 
 
-def parse_strengths(text: str, directions: int) -> NDArray[np.float64]:
+def parse_strengths(text: str, directions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the oscillator strengths (n, q) from the text of ``EXC_OST``, states in the order of their energies.
 
     They are |Σ A v|² in atomic units; the dielectric function has residues 8π / (V N) times them (in hartree).
 
+    ABINIT writes the first number of each line with the format of the energy, which goes up to 9999.9999. Strengths
+    there are taken from a repetition of the direction, if there is one.
+
     Args:
         text: the file.
-        directions: number of directions q.
+        directions: (q, 3).
 
     Raises:
-        UnreadableExcitonsError: the number of values does not fit, or one is not a number.
+        UnreadableExcitonsError: the number of values does not fit, one is not a number, or did not fit its format.
     """
     rows = [line for line in text.splitlines() if not line.lstrip().startswith('#')]
     try:
-        values = np.array([float(token) for line in rows for token in line.split()])
+        values = np.array([float('nan' if '*' in token else token) for line in rows for token in line.split()])
     except ValueError as error:
         raise UnreadableExcitonsError(str(error)) from error
-    columns = 1 + 2 * directions
+    columns = 1 + 2 * len(directions)
     if len(values) == 0 or len(values) % columns:
         raise UnreadableExcitonsError(f'{len(values)} values are no table of {columns} columns')
-    return values.reshape(-1, columns)[:, 1::2]
+    strengths = values.reshape(-1, columns)[:, 1::2]
+    short = np.arange(1, columns, 2) % _LINE == 0
+    for index in np.flatnonzero(short):
+        same = np.flatnonzero(np.all(np.isclose(directions, directions[index]), axis=1) & ~short)
+        if len(same):
+            strengths[:, index] = strengths[:, same[0]]
+        elif np.isnan(strengths[:, index]).any():
+            message = (
+                f'a strength of direction {index + 1} is too large for its format; give a direction before it twice'
+            )
+            raise UnreadableExcitonsError(message)
+    return strengths
 
 
 def parse_remarks(log: str) -> Remarks:

@@ -30,7 +30,8 @@ class Excitons:
     Attributes:
         energies: (n,) in eV, ascending.
         strengths: (n,), residues f of ε = 1 + Σ f [1/(E − ω) + 1/(E + ω)] along the direction of the field, in eV.
-        amplitudes: (n, t) complex, in the order of the energies; None if they were not written.
+        amplitudes: (n, t) complex, in the order of the energies; None if they were not written. With coupling the
+            antiresonant pairs follow.
         pairs: (t, 3) of each pair: k-point of the full mesh, valence and conduction band, all from 1; None like these.
         kernel: number of the Bethe-Salpeter kernel, which the report has too.
     """
@@ -42,8 +43,10 @@ class Excitons:
     kernel: int
 
 
-def parse_excitons(content: bytes, setup: Setup, *, with_states: bool) -> Excitons:
+def parse_excitons(content: bytes, setup: Setup, *, with_states: bool, coupling: bool = False) -> Excitons:
     """Return the excitons in the bytes of the database, with the states that they are made of if the run wrote them.
+
+    If resonant and antiresonant pairs are coupled, each exciton has a partner of opposite energy, which is left out.
 
     With amplitudes R of the dipoles at the small momentum q of the field, f = 8π/(V N_k q²) R_left R_right (hartree);
     checked on the spectra that Yambo writes.
@@ -64,6 +67,10 @@ def parse_excitons(content: bytes, setup: Setup, *, with_states: bool) -> Excito
     field = float(np.square(values['PARS'][1:4]).sum())
     prefactor = 8 * np.pi / (setup.volume * points * field) * HARTREE_TO_EV
     order = np.argsort(energies, kind='stable')
+    if coupling:
+        if np.count_nonzero(energies > 0) * 2 != len(energies):
+            raise UnreadableExcitonsError('its energies are not pairs of opposite sign')
+        order = order[energies[order] > 0]
     return Excitons(
         energies=energies[order],
         strengths=prefactor * product.real[order],
