@@ -35,11 +35,6 @@ def test_one_code_is_not_enough(code_that_never_runs, silicon, pbe_family):
         BseSpectrumWorkChain.get_builder_from_protocol(code_that_never_runs, silicon, 0.0, engine='yambo')
 
 
-def test_haydock_with_coupling_is_refused(yambo_builder):
-    inputs = yambo_builder(tamm_dancoff=False, algorithm='haydock')._inputs(prune=True)
-    assert 'the Haydock recursion is not run with Yambo with coupling' in validate_inputs(inputs, None)
-
-
 @pytest.mark.parametrize(('kind', 'mode'), [('bse', 'coupling'), ('rpa', 'coupling'), ('ip', 'retarded')])
 def test_coupling(yambo_builder, silicon, kind, mode):
     """Independent particles have no kernel that couples."""

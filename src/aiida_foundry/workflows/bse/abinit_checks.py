@@ -37,7 +37,7 @@ def check_algorithm(inputs: Mapping[str, Any]) -> None:
         raise InputError(
             'parameter `algorithm`',
             'the Haydock recursion of ABINIT fails with coupling of resonant and antiresonant pairs',
-            'Set `tamm_dancoff: true` or `algorithm: diagonalisation`',
+            'Set `tamm_dancoff: true` or `algorithm: diagonalisation`, or choose the engine `yambo`',
         )
 
 

@@ -10,7 +10,7 @@ from aiida.engine import ExitCode, ProcessSpec, ToContext, if_
 
 from aiida_foundry.analysis import directions, optics
 from aiida_foundry.analysis import quasiparticles as qp
-from aiida_foundry.common.errors import InputError, message_of
+from aiida_foundry.common.errors import message_of
 from aiida_foundry.structures.checks import cell_of
 from aiida_foundry.workflows.bse import calcfunctions, yambo_calcfunctions
 from aiida_foundry.workflows.bse import yambo_variables as variables
@@ -24,27 +24,12 @@ def validate_inputs(inputs: Mapping[str, Any], _: Any) -> str | None:
     """Check that the corrections, and what is handed on, belong to the other inputs."""
     if 'screening' in inputs and 'ground_state' not in inputs:
         return 'screening: it was made with a ground state that is not given. Hand on `ground_state` as well'
-    message = message_of(check_corrections, inputs) or message_of(check_coupling, inputs)
+    message = message_of(check_corrections, inputs)
     if message is None and 'ground_state' in inputs:
         message = message_of(shared.check_states, inputs, inputs['kpoints'])
     if message is None and 'screening' in inputs:
         message = message_of(shared.check_screening, inputs)
     return message
-
-
-def check_coupling(inputs: Mapping[str, Any]) -> None:
-    """Refuse what this adapter does not run.
-
-    Raises:
-        InputError: Haydock's recursion beyond the Tamm-Dancoff approximation.
-    """
-    parameters = inputs['parameters'].get_dict()
-    if parameters['algorithm'] == HAYDOCK and not parameters['tamm_dancoff']:
-        raise InputError(
-            'parameter `tamm_dancoff`',
-            'the Haydock recursion is not run with Yambo with coupling of resonant and antiresonant pairs',
-            'Set `tamm_dancoff: true` or `algorithm: diagonalisation`',
-        )
 
 
 class YamboBseSpectrumWorkChain(shared.YamboStatesMixin, BseSpectrumWorkChain):
