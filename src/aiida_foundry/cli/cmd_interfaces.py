@@ -148,7 +148,7 @@ def _group(label: str) -> dict[str, StructureData]:
     from aiida.common.exceptions import NotExistent
 
     try:
-        nodes = orm.load_group(label).nodes
+        nodes = orm.load_group(label=label).nodes
     except NotExistent:
         raise InputError(
             f'group `{label}`', 'the profile has none of this label', '`verdi group list` shows all'

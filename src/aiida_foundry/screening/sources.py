@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from aiida.common.exceptions import NotExistent
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import QueryBuilder, StructureData, load_group
 
 from aiida_foundry.common.errors import InputError
@@ -74,10 +74,12 @@ def _from_profile(source: Structures) -> Iterator[StructureData]:
     query = QueryBuilder()
     if source.group is not None:
         try:
-            group = load_group(source.group)
-        except (NotExistent, ValueError):
+            group = load_group(label=source.group)
+        except (NotExistent, MultipleObjectsError):
             raise InputError(
-                f'group `{source.group}`', 'the profile has none of this label', '`verdi group list` shows them'
+                f'group `{source.group}`',
+                'the profile has none, or several, of this label',
+                '`verdi group list` shows them',
             ) from None
         query.append(type(group), filters={'id': group.pk}, tag='group').append(StructureData, with_group='group')
     else:
