@@ -76,6 +76,38 @@ def test_spectrum_is_made_of_the_excitons(calculation):
     assert spectrum.get_array('direction') == pytest.approx(np.full(3, 3**-0.5))
 
 
+COUPLED = {**BSE, 'variables': {'BSEBands': [1, 8], 'BSEmod': 'coupling', 'WehCpl': True}}
+
+
+def with_coupling(calculation, parameters=COUPLED, change=dict):
+    files = read_case('si222_coupling')
+    setup, database = files.pop('ns.db1'), files.pop('ndb.QP')
+    return parse(calculation(change(files), parameters, database, setup=setup))
+
+
+def test_coupling_of_resonant_and_antiresonant_pairs(calculation):
+    """Each exciton once, in the order of energies, with residues that make Yambo's own spectrum."""
+    results, process = with_coupling(calculation)
+    assert process.is_finished_ok, process.exit_message
+    spectrum, excitons = results['output_spectrum'], results['output_excitons']
+    energies, strengths = (excitons.get_array(name) for name in ('energies', 'strengths'))
+    assert len(energies) == 128
+    # ABINIT and an evaluation in numpy: 2.8256 eV, with another head of W, by which 0.0020 eV are predicted
+    assert energies[:3] == pytest.approx(2.8276, abs=2e-4)
+    z = spectrum.get_array('frequencies')[:, np.newaxis] + 0.1j
+    made = 1 + (strengths * (1 / (energies - z) + 1 / (energies + z))).sum(axis=1)
+    assert np.abs(made - spectrum.get_array('excitonic')).max() < 1e-5 * np.abs(made).max()
+
+
+def test_coupling_that_is_not_what_was_asked_for(calculation):
+    """Without `WehCpl` Yambo says `Coupling EXCHANGE`, and ends with status 0."""
+    _, process = with_coupling(calculation, BSE)
+    assert label_of(process) == 'ERROR_OUTPUT_INCONSISTENT'
+    weak = lambda files: replaced(files, 'r-', b'(Coupling CORRRELATION EXCHANGE)', b'(Coupling EXCHANGE)')  # noqa: E731
+    _, process = with_coupling(calculation, change=weak)
+    assert '`WehCpl` was given' in process.exit_message
+
+
 def test_weights_of_excitons(calculation):
     """Holes and electrons add up to one; a whole triplet has the symmetry of the crystal.
 

@@ -257,7 +257,18 @@ class YamboParser(Parser):
             return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=f'report and `{name}` are of two runs')
         if self.variables.get('BSKmod') == 'IP':
             return None
-        return self._check_haydock(report) if 'haydock' in name else self._excitons(report)
+        check = self._check_haydock if 'haydock' in name else self._excitons
+        return self._check_coupling(report) or check(report)
+
+    def _check_coupling(self, report: YamboReport) -> ExitCode | None:
+        """Return whether resonant and antiresonant pairs were coupled by what the input says."""
+        if (report.coupling is not None) != (self.variables.get('BSEmod') == 'coupling'):
+            message = 'resonant and antiresonant pairs are coupled in one of report and input'
+        elif self.variables.get('WehCpl') and 'COR' not in str(report.coupling):
+            message = '`WehCpl` was given, but the attraction does not couple resonant and antiresonant pairs'
+        else:
+            return None
+        return self.exit_codes.ERROR_OUTPUT_INCONSISTENT.format(message=message)
 
     def _check_haydock(self, report: YamboReport) -> ExitCode | None:
         """Return whether the recursion, of which only the log tells, came to its end, and converged."""

@@ -14,6 +14,7 @@ _WARNING = re.compile(r'\[WARNING\]\s*(\S.*?)\s*$', re.MULTILINE)
 _HAYDOCK = re.compile(rf'\[Haydock\] Iteration\s+(\d+)(?:\s+Accuracy\s+({NUMBER})\|\s*({NUMBER}))?')
 _MATCHES = re.compile(rf'Exact matches\s*:\s*({NUMBER})')
 _IDENTIFIER = re.compile(r'\[K\] Identifier\s*:\s*(\d+)')
+_COUPLING = re.compile(r'BSE Kernel @q\d+ .*\(Coupling ([A-Z ]+)\)')
 _START = re.compile(r'(\d+/\d+/\d+ at \d+:\d+ .*?)\s*\[start\]')
 _STAMP = re.compile(r'^\s*<([^>]*)>', re.MULTILINE)
 _UNIT_SECONDS = {'d': 86400.0, 'h': 3600.0, 'm': 60.0, 's': 1.0}
@@ -83,6 +84,7 @@ class YamboReport:
         exact_matches: per cent of the k-points found in the database; None if none was read.
         fitted: whether Yambo filled a partial database by a fit.
         haydock: the recursion; None if there was none.
+        coupling: what couples resonant and antiresonant pairs, as Yambo words it; None within Tamm-Dancoff.
         sizes: numbers of plane waves that were used: ``screening``, ``exchange``.
         wall_time: seconds by the last stamp in the log, to a second; None without a log.
         metallic: whether there are metallic bands.
@@ -100,6 +102,7 @@ class YamboReport:
     exact_matches: float | None
     fitted: bool
     haydock: Haydock | None
+    coupling: str | None
     sizes: dict[str, int]
     wall_time: float | None
     metallic: bool
@@ -117,6 +120,7 @@ def parse_report(report: str, log: str = '') -> YamboReport:
     """Parse a report and the log beside it."""
     both = f'{report}\n{log}'
     version, serial, matches = _VERSION.search(report), _SERIAL.search(report), _MATCHES.search(report)
+    coupling = _COUPLING.search(report)
     return YamboReport(
         version=version[1] if version else None,
         serial=int(serial[1]) if serial else None,
@@ -128,6 +132,7 @@ def parse_report(report: str, log: str = '') -> YamboReport:
         exact_matches=float(matches[1]) if matches else None,
         fitted='] FIT on ' in report,
         haydock=_haydock(both),
+        coupling=coupling[1] if coupling else None,
         sizes=_sizes(report),
         wall_time=_wall_time(log),
         metallic='Metallic Bands' in report,
