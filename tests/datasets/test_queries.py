@@ -10,6 +10,7 @@ import pytest
 from aiida_foundry import datasets
 from aiida_foundry.common.errors import InputError
 from aiida_foundry.datasets.arrays import load_arrays
+from aiida_foundry.datasets.crystals import with_atoms
 from aiida_foundry.datasets.queries import Query
 
 
@@ -128,3 +129,11 @@ def test_unknown_records():
         Query('bananas')
     with pytest.raises(AttributeError, match='no records `bananas`'):
         _ = datasets.bananas
+
+
+@pytest.mark.parametrize('structure', [None, '00000000-0000-4000-8000-000000000000'])
+def test_record_without_crystal(find, three_gaps, monkeypatch, structure):
+    records = [record.model_copy(update={'structure': structure}) for record in find()]
+    monkeypatch.setattr(Query, 'batches', lambda *_: iter([records]))
+    with pytest.raises(InputError, match=f'{records[0].uuid}: it has no crystal in this profile'):
+        list(with_atoms(find()))
