@@ -22,13 +22,14 @@ def script(engine_codes, pbe_family):
 
 
 @pytest.mark.engine
-def test_builder(script):
+@pytest.mark.parametrize('name', ['MgO', 'GaAs'])
+def test_builder(script, name):
     """Koopmans, G0W0 and scissor on one mesh, with the bands that the plan asks for."""
-    builder = script['builder_of']('MgO')
-    assert builder.scissor.value == SOLIDS['MgO']['scissor']
+    builder = script['builder_of'](name)
+    assert builder.scissor.value == SOLIDS[name]['scissor']
     assert builder.kpoints.get_kpoints_mesh()[0] == [4, 4, 4]
     assert builder.engines.gw.value == 'foundry.gw.abinit'
-    assert builder.bse['parameters']['wavefunction_cutoff'] == SOLIDS['MgO']['overrides']['wavefunction_cutoff']
+    assert builder.bse['parameters']['wavefunction_cutoff'] == SOLIDS[name]['overrides']['wavefunction_cutoff']
     assert builder.bse['parameters']['valence_bands'] == 3
     steps = [step['step'] for step in script['estimate'](builder)]
     assert {'ki Bethe-Salpeter equation', 'gw self-energy', 'scissor Bethe-Salpeter equation'} <= set(steps)
@@ -45,7 +46,7 @@ def keys(values, path=''):
 def test_solids_set_what_the_one_that_is_built_sets(name):
     assert keys(SOLIDS[name]) <= keys(SOLIDS['MgO']) | {
         '/overrides/bse/parameters/screening_cutoff',
-        '/overrides/kpoints_mesh',
+        '/overrides/pseudo_family',
     }
 
 
