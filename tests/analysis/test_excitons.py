@@ -23,15 +23,18 @@ def test_multiplets():
     assert groups[0].binding_energy == pytest.approx(0.4999)
 
 
-def test_composition_adds_up():
+@pytest.mark.parametrize('parts', [1, 2])
+def test_composition_adds_up(parts):
+    """With resonant pairs, and with antiresonant ones behind them."""
     rng = np.random.default_rng(1)
     points, bands = np.repeat(np.arange(3), 4), np.tile([[0, 2], [0, 3], [1, 2], [1, 3]], (3, 1))
-    amplitudes = rng.normal(size=(2, 12)) + 1j * rng.normal(size=(2, 12))
+    amplitudes = rng.normal(size=(2, 12 * parts)) + 1j * rng.normal(size=(2, 12 * parts))
     amplitudes /= np.linalg.norm(amplitudes, axis=1, keepdims=True)
     weights = excitons.composition(amplitudes, points, bands, (3, 4))
     assert weights[:, :2].sum() == pytest.approx(1)
     assert weights[:, 2:].sum() == pytest.approx(1)
-    assert weights.sum(axis=1) / 2 == pytest.approx((np.abs(amplitudes) ** 2).mean(axis=0).reshape(3, 4).sum(axis=1))
+    probability = (np.abs(amplitudes) ** 2).mean(axis=0).reshape(parts, 3, 4)
+    assert weights.sum(axis=1) / 2 == pytest.approx(probability.sum(axis=(0, 2)))
 
 
 def test_head_difference_of_two_codes():

@@ -100,7 +100,7 @@ def test_no_insulators(invoke, tmp_path):
     [
         ((), 'SOURCE or --group'),
         (('nowhere',), 'does not exist'),
-        (('--group', 'nobody'), 'none of this label'),
+        (('--group', 'nobody'), 'none, or several, of this label'),
         (('{folder}', '--group', 'nobody'), 'SOURCE or --group'),
         (('{folder}', '--set', 'parameters.max_area=-1'), 'max_area'),
         (('{folder}', '--known', '{known}'), 'SrTIO3'),

@@ -76,7 +76,8 @@ def composition(
     """Return the weight of each band at each k-point in an exciton, or in a multiplet.
 
     Args:
-        amplitudes: (t,) of one exciton or (n, t) of a multiplet, complex, each normalised.
+        amplitudes: (t,) of one exciton or (n, t) of a multiplet, complex, each normalised. Beyond the Tamm-Dancoff
+            approximation 2t, the antiresonant pairs behind the resonant ones; both count for their bands.
         kpoints: (t,) index of the k-point of each transition, from 0.
         bands: (t, 2) indices of the valence and of the conduction band of each transition, from 0.
         shape: numbers of k-points and of bands.
@@ -85,7 +86,7 @@ def composition(
         (k, band): holes add up to 1 over the valence bands, electrons to 1 over the conduction bands.
     """
     probability = np.abs(np.atleast_2d(amplitudes)) ** 2
-    weight = probability.mean(axis=0)
+    weight = probability.mean(axis=0).reshape(-1, len(np.asarray(kpoints))).sum(axis=0)
     result = np.zeros(shape)
     for band in np.asarray(bands).T:
         np.add.at(result, (np.asarray(kpoints), band), weight)

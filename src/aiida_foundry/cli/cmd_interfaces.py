@@ -145,13 +145,13 @@ def _entries(source: str, query: str, limit: int | None) -> Iterator[Entry]:
 def _group(label: str) -> dict[str, StructureData]:
     """Return the structures of a group by names that links can have."""
     from aiida import orm
-    from aiida.common.exceptions import NotExistent
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
     try:
         nodes = orm.load_group(label=label).nodes
-    except NotExistent:
+    except (NotExistent, MultipleObjectsError):
         raise InputError(
-            f'group `{label}`', 'the profile has none of this label', '`verdi group list` shows all'
+            f'group `{label}`', 'the profile has none, or several, of this label', '`verdi group list` shows all'
         ) from None
     found = {f'{node.get_formula()}_{node.uuid[:8]}': node for node in nodes if isinstance(node, orm.StructureData)}
     if len(found) < 2:

@@ -120,6 +120,12 @@ def test_full_agrees_with_abinit(rigid, full, spectrum, silicon):
     lowered = energies_of(full) - energies_of(rigid)
     assert lowered.min() < -0.05
     assert lowered == pytest.approx(energies_of(other) - energies_of(spectrum(SCISSOR, engine='abinit')), abs=1e-3)
+    # of the lowest triplet, holes and electrons of both kinds of pairs; three digits as symmetry leaves Yambo's
+    weights = [
+        process.outputs.exciton_weights.get_array('weights')[:3].sum(axis=(0, 2)) / 6 for process in (full, other)
+    ]
+    assert weights[0].sum() == pytest.approx(1, abs=1e-5)
+    assert weights[0] == pytest.approx(weights[1], abs=1e-3)
     for name in ('rpa', 'excitonic'):
         assert yambo['static'][name] == pytest.approx(abinit['static'][name], rel=2e-3)
     heights = [max(summary['peaks']['excitonic']['heights']) for summary in (yambo, abinit)]

@@ -37,8 +37,6 @@ def exciton_arrays(
     if parts not in (1, 2) or rest:
         raise UnreadableExcitonsError(f'{states.amplitudes.shape[1]} amplitudes for {len(points)} pairs')
     shape = (len(pairs.kpoints), pairs.last_band - pairs.first_band + 1)
-    # antiresonant pairs, where there are some, are the same pairs of bands
-    points, bands = np.tile(points, parts), np.tile(bands, (parts, 1))
     arrays = {
         'energies': states.energies,
         'weights': np.array([composition(row, points, bands, shape) for row in states.amplitudes[:number]]),

@@ -62,6 +62,8 @@ def parse_excitons(content: bytes, setup: Setup, *, with_states: bool, coupling:
     table = _pairs(values['BS_TABLE'], points, setup.ks_energies.shape[1]) if with_states else None
     if kernel is None or (states is not None and not np.isfinite(states).all()):
         raise UnreadableExcitonsError('its kernel or its eigenvectors hold no numbers')
+    if states is not None and table is not None and states.shape[1] != len(table) * (2 if coupling else 1):
+        raise UnreadableExcitonsError(f'it has {states.shape[1]} amplitudes of an exciton for {len(table)} pairs')
     energies = values['BS_Energies'][:, 0] * HARTREE_TO_EV
     product = _complex(values['BS_left_Residuals']) * _complex(values['BS_right_Residuals'])
     field = float(np.square(values['PARS'][1:4]).sum())
@@ -106,8 +108,8 @@ def exciton_arrays(excitons: Excitons, setup: Setup, number: int) -> dict[str, N
     first, last = int(excitons.pairs[:, 1].min()), int(excitons.pairs[:, 2].max())
     irreducible = np.repeat(np.arange(len(setup.kpoints)), setup.multiplicities)[excitons.pairs[:, 0] - 1]
     shape = (len(setup.kpoints), last - first + 1)
-    amplitudes = excitons.amplitudes[:number, : len(irreducible)]
-    weights = [composition(row, irreducible, excitons.pairs[:, 1:] - first, shape) for row in amplitudes]
+    bands = excitons.pairs[:, 1:] - first
+    weights = [composition(row, irreducible, bands, shape) for row in excitons.amplitudes[:number]]
     return {
         **arrays,
         'weights': np.array(weights),
